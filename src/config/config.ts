@@ -1,0 +1,40 @@
+/** The Config type, fully resolved. */
+
+/** What the user wants, complete: no optional field inward. Durations in ms, sizes in bytes. */
+export interface Config {
+  readonly model: {
+    /** A GGUF file; null = what `oss20bd up` chose (`models/current`). */
+    readonly path: string | null
+    readonly alias: string
+    readonly contextTokens: number
+    readonly slots: number
+  }
+  readonly engine: {
+    /** An installed llama-server; null = the built one (`engines/current`). */
+    readonly path: string | null
+    readonly extraArgs: readonly string[]
+    readonly startTimeoutMs: number
+    readonly drainTimeoutMs: number
+    readonly exitGraceMs: number
+    readonly termGraceMs: number
+  }
+  readonly restart: {
+    readonly baseDelayMs: number
+    readonly maxDelayMs: number
+    readonly windowMs: number
+    readonly maxDeaths: number
+  }
+  readonly proxy: {
+    readonly host: string
+    readonly port: number
+    readonly holdTimeoutMs: number
+    readonly allowedHosts: readonly string[]
+    readonly allowedOrigins: readonly string[]
+  }
+  readonly memory: { readonly budgetBytes: number | null; readonly reserveBytes: number }
+  readonly log: {
+    readonly level: 'debug' | 'info' | 'warn' | 'error'
+    readonly maxBytes: number
+    readonly keep: number
+  }
+}

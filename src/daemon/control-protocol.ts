@@ -1,0 +1,78 @@
+/** What the CLI asks the daemon and what it answers: types only. HTTP with JSON on the control socket. */
+import type { ExitCause } from '../supervisor/engine.ts'
+
+/**
+ * `GET /status` answers a Status. `GET /events` streams one Status per line at once and at each change.
+ * `POST /start` and `POST /restart` make the engine wanted and forget past crashes; `POST /stop-engine`
+ * stops the engine and keeps the port; `POST /shutdown` ends the daemon. The POSTs answer 202 with a Status.
+ * Errors are `{ error: { message, hint } }` with status 400 or above.
+ */
+export type ControlVerb = 'start' | 'restart' | 'stop-engine' | 'shutdown'
+
+export type EngineStateKind = 'down' | 'starting' | 'ready' | 'stopping' | 'backoff' | 'failed'
+
+/** Unknown is `null`, never 0. Names end with their unit; `...At` is ISO 8601. */
+export interface Status {
+  readonly daemon: {
+    readonly pid: number
+    readonly version: string
+    readonly uptimeMs: number
+    readonly home: string
+    readonly logs: string
+  }
+  readonly wanted: 'up' | 'down'
+  readonly engine: {
+    readonly state: EngineStateKind
+    /** The state in words, with the reason: `next try in 8 s, 3 deaths in 10 min`. */
+    readonly detail: string
+    readonly sinceMs: number
+    readonly pid: number | null
+    readonly version: string | null
+    readonly path: string
+    readonly restarts: number
+    readonly lastExit: {
+      readonly cause: ExitCause
+      readonly message: string
+      readonly hint: string | null
+      readonly at: string
+    } | null
+    /** 0 to 1 while loading. */
+    readonly loadProgress: number | null
+  }
+  readonly model: {
+    readonly name: string
+    readonly path: string
+    readonly testModel: boolean
+    readonly contextTokens: number
+    readonly slots: number
+  }
+  readonly proxy: {
+    readonly url: string
+    readonly inFlight: number
+    readonly queued: number
+    readonly held: number
+    readonly replayed: number
+    readonly failed: number
+  }
+  readonly memory: {
+    readonly level: 'ok' | 'tight' | 'critical' | null
+    readonly budgetBytes: number | null
+    readonly plannedBytes: number | null
+    readonly footprintBytes: number | null
+    readonly availableBytes: number | null
+  }
+  readonly throughput: {
+    readonly generatedTokensPerSecond: number | null
+    readonly promptTokensPerSecond: number | null
+  }
+}
+
+/** What a daemon started in the background tells its starter over the IPC channel, once. */
+export type DaemonReport =
+  | { readonly kind: 'listening' }
+  | {
+      readonly kind: 'failed'
+      readonly code: string
+      readonly message: string
+      readonly hint: string | null
+    }
