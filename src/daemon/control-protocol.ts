@@ -1,5 +1,5 @@
 /** What the CLI asks the daemon and what it answers: types only. HTTP with JSON on the control socket. */
-import type { ExitCause } from '../supervisor/engine.ts'
+import type { ExitCause } from '../engine.ts'
 
 /**
  * `GET /status` answers a Status. `GET /events` streams one Status per line at once and at each change.

@@ -1,0 +1,101 @@
+/** Answers the CLI on a unix socket: see control-protocol.ts. */
+import { chmod, rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import { fileError, messageOf } from '../errors.ts'
+import type { ControlVerb, Status } from './control-protocol.ts'
+
+export interface ControlServerOptions {
+  readonly socketPath: string
+  readonly status: () => Promise<Status>
+  /** Resolves at the next change of the status; rejects when `signal` aborts. */
+  readonly changed: (signal: AbortSignal) => Promise<void>
+  readonly act: (verb: ControlVerb) => void
+}
+
+export interface ControlServer {
+  /** Ends the streams of events and removes the socket. */
+  close(): Promise<void>
+}
+
+const verbs = new Set<string>(['start', 'restart', 'stop-engine', 'shutdown'])
+
+/** Listens, owner only. The caller holds the instance lock, so a socket that is there is stale. */
+export async function startControlServer(options: ControlServerOptions): Promise<ControlServer> {
+  const closing = new AbortController()
+  const server = createServer((request, response) => {
+    answer(options, request, response, closing.signal).catch((error: unknown) => {
+      if (response.headersSent) response.destroy()
+      else sendError(response, 500, messageOf(error))
+    })
+  })
+  await listen(server, options.socketPath)
+  return {
+    close: async () => {
+      closing.abort()
+      server.close()
+      server.closeIdleConnections()
+      await once(server, 'close')
+    },
+  }
+}
+
+async function listen(server: Server, socketPath: string): Promise<void> {
+  try {
+    await rm(socketPath, { force: true })
+    server.listen(socketPath)
+    await once(server, 'listening')
+    await chmod(socketPath, 0o600)
+  } catch (error) {
+    throw fileError('listen on the control socket', socketPath, error)
+  }
+}
+
+async function answer(
+  options: ControlServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+  closing: AbortSignal,
+): Promise<void> {
+  const { method, url } = request
+  if (method === 'GET' && url === '/status') return send(response, 200, await options.status())
+  if (method === 'GET' && url === '/events') return streamEvents(options, response, closing)
+  const verb = url?.slice(1) ?? ''
+  if (method === 'POST' && isVerb(verb)) {
+    options.act(verb)
+    return send(response, 202, await options.status())
+  }
+  return sendError(response, 404, `No such request: ${method} ${url}`)
+}
+
+function isVerb(text: string): text is ControlVerb {
+  return verbs.has(text)
+}
+
+async function streamEvents(
+  { status, changed }: ControlServerOptions,
+  response: ServerResponse,
+  closing: AbortSignal,
+): Promise<void> {
+  const gone = new AbortController()
+  response.on('close', () => gone.abort())
+  const signal = AbortSignal.any([gone.signal, closing])
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+  while (!signal.aborted) {
+    // Asked for before the status is read, so that no change falls between.
+    const next = changed(signal).catch(() => undefined)
+    // Only the latest status matters: a reader that is behind gets no backlog.
+    if (!response.writableNeedDrain) response.write(`${JSON.stringify(await status())}\n`)
+    await next
+  }
+  response.end()
+}
+
+function send(response: ServerResponse, code: number, body: unknown): void {
+  response.writeHead(code, { 'content-type': 'application/json' })
+  response.end(JSON.stringify(body))
+}
+
+function sendError(response: ServerResponse, code: number, message: string): void {
+  send(response, code, { error: { message, hint: null } })
+}

@@ -1,0 +1,45 @@
+/** What the supervisor knows, as the proxy needs it. Pure. */
+import type { Upstream } from '../proxy/upstream.ts'
+import type { SupervisorView } from '../supervisor/supervisor.ts'
+import { formatDuration } from '../units.ts'
+
+/** Whether a request can go through, must wait, or cannot be served; `nowMs` is monotonic. */
+export function upstreamOf(view: SupervisorView, nowMs: number): Upstream {
+  const { state, wanted } = view.life
+  switch (state.kind) {
+    case 'ready':
+      return view.socketPath === null
+        ? pending('The engine is being replaced')
+        : { kind: 'ready', socketPath: view.socketPath, runId: state.runId }
+    case 'starting':
+      return pending(describeStart(state.loadProgress), state.loadProgress)
+    case 'backoff': {
+      const leftMs = Math.max(0, state.untilMs - nowMs)
+      return pending(`The engine died; next try in ${formatDuration(leftMs)}`)
+    }
+    case 'stopping':
+      return wanted === 'up'
+        ? pending('The engine is restarting')
+        : unavailable('The engine is stopping, as asked', 'Start it with: oss20bd start')
+    case 'down':
+      return unavailable('The engine was stopped, as asked', 'Start it with: oss20bd start')
+    case 'failed':
+      return unavailable(
+        `The engine does not run: ${state.reason.message}`,
+        state.reason.hint ?? 'Try again with: oss20bd restart',
+      )
+  }
+}
+
+function describeStart(loadProgress: number | null): string {
+  if (loadProgress === null) return 'The model is loading'
+  return `The model is loading (${Math.round(loadProgress * 100)} %)`
+}
+
+function pending(message: string, progress: number | null = null): Upstream {
+  return { kind: 'pending', message, progress }
+}
+
+function unavailable(message: string, hint: string): Upstream {
+  return { kind: 'unavailable', message, hint }
+}

@@ -1,0 +1,81 @@
+/** What the daemon knows, as the Status that the CLI shows. Pure. */
+import type { ProxyCounts } from '../proxy/upstream.ts'
+import type { SupervisorView } from '../supervisor/supervisor.ts'
+import { formatDuration } from '../units.ts'
+import type { Status } from './control-protocol.ts'
+
+export interface StatusParts {
+  readonly daemon: Omit<Status['daemon'], 'uptimeMs'> & { readonly startedAtMs: number }
+  readonly view: SupervisorView
+  readonly engine: { readonly path: string; readonly version: string | null }
+  readonly model: Status['model']
+  readonly proxy: { readonly url: string; readonly counts: ProxyCounts }
+  readonly memory: Status['memory']
+  readonly restartWindowMs: number
+  /** Monotonic. */
+  readonly nowMs: number
+}
+
+export function buildStatus(parts: StatusParts): Status {
+  const { daemon, view, nowMs } = parts
+  const { startedAtMs, ...rest } = daemon
+  const { inFlight, queued, held, replayed, failed } = parts.proxy.counts
+  return {
+    daemon: { ...rest, uptimeMs: Math.round(nowMs - startedAtMs) },
+    wanted: view.life.wanted,
+    engine: engineStatus(parts),
+    model: parts.model,
+    proxy: { url: parts.proxy.url, inFlight, queued, held, replayed, failed },
+    memory: parts.memory,
+    throughput: { generatedTokensPerSecond: null, promptTokensPerSecond: null },
+  }
+}
+
+function engineStatus({ view, engine, nowMs, restartWindowMs }: StatusParts): Status['engine'] {
+  const { state, lastExit, restarts } = view.life
+  return {
+    state: state.kind,
+    detail: describe(view, nowMs, restartWindowMs),
+    sinceMs: Math.round(nowMs - view.sinceMs),
+    pid: view.enginePid,
+    version: engine.version,
+    path: view.engineFile ?? engine.path,
+    restarts,
+    lastExit:
+      lastExit === null
+        ? null
+        : {
+            cause: lastExit.reason.cause,
+            message: lastExit.reason.message,
+            hint: lastExit.reason.hint,
+            at: new Date(lastExit.atEpochMs).toISOString(),
+          },
+    loadProgress: state.kind === 'starting' ? state.loadProgress : null,
+  }
+}
+
+/** The state in words, with its reason. */
+function describe(view: SupervisorView, nowMs: number, windowMs: number): string {
+  const { state, wanted, deathsAtMs } = view.life
+  switch (state.kind) {
+    case 'down':
+      return 'stopped, as asked'
+    case 'starting':
+      if (state.phase === 'checking') return 'loaded, asking it for a first token'
+      return state.loadProgress === null
+        ? 'starting'
+        : `loading the model, ${Math.round(state.loadProgress * 100)} %`
+    case 'ready':
+      return 'answering'
+    case 'stopping':
+      if (state.condemned !== null) return `ending it: ${state.condemned.message}`
+      return wanted === 'up' ? 'finishing open requests, then starting again' : 'stopping, as asked'
+    case 'backoff': {
+      const leftMs = Math.max(0, state.untilMs - nowMs)
+      const deaths = deathsAtMs.length
+      return `next try in ${formatDuration(leftMs)}, ${deaths} deaths in ${formatDuration(windowMs)}`
+    }
+    case 'failed':
+      return `gave up: ${state.reason.message} (${state.why})`
+  }
+}
