@@ -29,15 +29,20 @@ const status = () => JSON.parse(execFileSync(process.execPath, [cli, 'status', '
 /** One request; resolves with its body once it has ended. */
 function ask(target, path, body, agent) {
   return new Promise((resolve, reject) => {
-    const request = http.request({ ...target, path, agent, method: body ? 'POST' : 'GET' }, (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk) => (text += chunk))
-      response.on('end', () =>
-        response.statusCode === 200 ? resolve(text) : reject(new Error(`${response.statusCode} ${text}`)),
-      )
-      response.on('error', reject)
-    })
+    const request = http.request(
+      { ...target, path, agent, method: body ? 'POST' : 'GET' },
+      (response) => {
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk) => (text += chunk))
+        response.on('end', () =>
+          response.statusCode === 200
+            ? resolve(text)
+            : reject(new Error(`${response.statusCode} ${text}`)),
+        )
+        response.on('error', reject)
+      },
+    )
     request.on('error', reject)
     if (body) request.setHeader('content-type', 'application/json')
     request.end(body && JSON.stringify(body))
@@ -51,7 +56,10 @@ async function prepareHome() {
   mkdirSync(join(home, 'models'))
   mkdirSync(join(home, 'engines'))
   symlinkSync(engineFolder, join(home, 'engines', 'current'))
-  const template = readFileSync(join(engineFolder, 'templates', 'openai-gpt-oss-120b.jinja'), 'utf8')
+  const template = readFileSync(
+    join(engineFolder, 'templates', 'openai-gpt-oss-120b.jinja'),
+    'utf8',
+  )
   await writeTestModel(join(home, 'models', 'current'), { template })
   execFileSync(process.execPath, [cli, 'start'], { env, stdio: 'inherit' })
 }
@@ -75,9 +83,12 @@ function statusSpeed() {
 
 async function rssAfterRequests(count) {
   const agent = new http.Agent({ keepAlive: true })
-  for (let index = 0; index < count; index += 1) await ask(publicPort, '/v1/chat/completions', chat, agent)
+  for (let index = 0; index < count; index += 1)
+    await ask(publicPort, '/v1/chat/completions', chat, agent)
   agent.destroy()
-  const rssKiB = Number(execFileSync('ps', ['-o', 'rss=', '-p', String(status().daemon.pid)], { encoding: 'utf8' }))
+  const rssKiB = Number(
+    execFileSync('ps', ['-o', 'rss=', '-p', String(status().daemon.pid)], { encoding: 'utf8' }),
+  )
   return { requests: count, rssMB: (rssKiB * 1024) / 1e6 }
 }
 
@@ -87,7 +98,9 @@ function cpuSeconds(pid) {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
     return (Number(fields[11]) + Number(fields[12])) / 100
   }
-  const [minutes, seconds] = execFileSync('ps', ['-o', 'time=', '-p', String(pid)], { encoding: 'utf8' }).split(':')
+  const [minutes, seconds] = execFileSync('ps', ['-o', 'time=', '-p', String(pid)], {
+    encoding: 'utf8',
+  }).split(':')
   return Number(minutes) * 60 + Number(seconds)
 }
 
@@ -122,7 +135,8 @@ function coldStartMs() {
     child.stdout.on('data', (chunk) => {
       const lines = (tail + chunk).split('\n')
       tail = lines.pop()
-      if (!lines.some((line) => engine.readLine(line).facts.some((fact) => fact.kind === 'loaded'))) return
+      if (!lines.some((line) => engine.readLine(line).facts.some((fact) => fact.kind === 'loaded')))
+        return
       child.removeAllListeners('exit')
       child.kill('SIGKILL')
       child.on('exit', () => resolve(performance.now() - startedAtMs))
@@ -152,7 +166,11 @@ async function crashToAnswer() {
     }
     recovered.push(performance.now() - killedAtMs)
   }
-  return { coldStartMs: median(cold), crashToAnswerMs: median(recovered), addedMs: median(recovered) - median(cold) }
+  return {
+    coldStartMs: median(cold),
+    crashToAnswerMs: median(recovered),
+    addedMs: median(recovered) - median(cold),
+  }
 }
 
 async function addedLatency() {
@@ -175,19 +193,50 @@ async function addedLatency() {
     engine.push(...(await batch(direct, 60)))
     ours.push(...(await batch(publicPort, 60)))
   }
-  return { directMs: median(engine), throughPortMs: median(ours), addedMs: median(ours) - median(engine) }
+  return {
+    directMs: median(engine),
+    throughPortMs: median(ours),
+    addedMs: median(ours) - median(engine),
+  }
 }
 
 function report(results) {
   const rows = [
-    ['oss20bd status / node -e 0', `${results.status.ratio.toFixed(2)}x`, '<= 2.5x', results.status.ratio <= 2.5],
-    [`RSS after ${results.rss.requests} requests`, `${results.rss.rssMB.toFixed(1)} MB`, '<= 100 MB', results.rss.rssMB <= 100],
-    [`idle CPU over ${results.idle.seconds} s`, `${results.idle.percentOfOneCore.toFixed(2)} %`, '< 0.5 %', results.idle.percentOfOneCore < 0.5],
-    ['crash to answer, over cold start', `${results.crash.addedMs.toFixed(0)} ms`, '<= 200 ms', results.crash.addedMs <= 200],
-    ['added latency p50', `${results.latency.addedMs.toFixed(3)} ms`, '<= 0.4 ms', results.latency.addedMs <= 0.4],
+    [
+      'oss20bd status / node -e 0',
+      `${results.status.ratio.toFixed(2)}x`,
+      '<= 2.5x',
+      results.status.ratio <= 2.5,
+    ],
+    [
+      `RSS after ${results.rss.requests} requests`,
+      `${results.rss.rssMB.toFixed(1)} MB`,
+      '<= 100 MB',
+      results.rss.rssMB <= 100,
+    ],
+    [
+      `idle CPU over ${results.idle.seconds} s`,
+      `${results.idle.percentOfOneCore.toFixed(2)} %`,
+      '< 0.5 %',
+      results.idle.percentOfOneCore < 0.5,
+    ],
+    [
+      'crash to answer, over cold start',
+      `${results.crash.addedMs.toFixed(0)} ms`,
+      '<= 200 ms',
+      results.crash.addedMs <= 200,
+    ],
+    [
+      'added latency p50',
+      `${results.latency.addedMs.toFixed(3)} ms`,
+      '<= 0.4 ms',
+      results.latency.addedMs <= 0.4,
+    ],
   ]
   for (const [name, value, bound, good] of rows) {
-    console.log(`${name.padEnd(34)} ${value.padStart(12)}   ${bound.padEnd(10)} ${good ? 'reached' : 'NOT reached'}`)
+    console.log(
+      `${name.padEnd(34)} ${value.padStart(12)}   ${bound.padEnd(10)} ${good ? 'reached' : 'NOT reached'}`,
+    )
   }
 }
 

@@ -44,11 +44,20 @@ async function run(args: DaemonArguments): Promise<number> {
   const config = await readConfig(args, paths)
   await ensureFolders(paths)
   const lock = await acquireInstanceLock(join(paths.run, 'daemon.lock'))
+  try {
+    return await runUnderLock(args, config, paths)
+  } finally {
+    await lock.release()
+  }
+}
+
+async function runUnderLock(args: DaemonArguments, config: Config, paths: Paths): Promise<number> {
+  const { level, maxBytes, keep } = config.log
   const logs = createLogger({
     folder: paths.logs,
-    level: config.log.level,
-    maxBytes: config.log.maxBytes,
-    keep: config.log.keep,
+    level,
+    maxBytes,
+    keep,
     console: args.foreground,
     clock: systemClock,
   })
@@ -69,7 +78,7 @@ async function run(args: DaemonArguments): Promise<number> {
       version: args.version,
       clock: systemClock,
       log: logs.logger,
-      engineLog: (level, text) => logs.engineLine(level, text),
+      engineLog: (lineLevel, text) => logs.engineLine(lineLevel, text),
       onShutdown: () => ending.abort(),
     })
     report({ kind: 'listening' })
@@ -82,7 +91,6 @@ async function run(args: DaemonArguments): Promise<number> {
   } finally {
     off()
     await logs.close()
-    await lock.release()
   }
 }
 

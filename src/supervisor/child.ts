@@ -77,7 +77,10 @@ interface Ending {
   readonly cause?: unknown
 }
 
-async function rawExit(ending: PromiseLike<Ending>, lastLines: readonly string[]): Promise<RawExit> {
+async function rawExit(
+  ending: PromiseLike<Ending>,
+  lastLines: readonly string[],
+): Promise<RawExit> {
   const { exitCode, signal, cause, failed } = await ending
   const neverRan = failed && exitCode === undefined && signal === undefined
   return {

@@ -23,12 +23,14 @@ export async function untilHealthy(engine: Engine, signal: AbortSignal): Promise
       })
       if (statusCode !== 200) throw new Error(`status ${statusCode}`)
     },
-    { forever: true, minTimeout: healthPollMs, maxTimeout: healthPollMs, factor: 1, signal },
+    { retries: Number.POSITIVE_INFINITY, minTimeout: healthPollMs, factor: 1, signal },
   )
 }
 
 /** Whether the engine answered its canary; if not, how it did instead. Rejects when aborted. */
-export type CanaryResult = { readonly kind: 'answered' } | { readonly kind: 'no-answer'; readonly why: string }
+export type CanaryResult =
+  | { readonly kind: 'answered' }
+  | { readonly kind: 'no-answer'; readonly why: string }
 
 /** Asks for one token, three times at most; a loaded engine that cannot answer is not ready. */
 export async function askCanary(engine: Engine, signal: AbortSignal): Promise<CanaryResult> {

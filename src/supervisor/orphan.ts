@@ -27,7 +27,10 @@ export async function forgetEngine(file: string): Promise<void> {
  * its pid once it is gone; null when nothing was left. It is killed hard: its daemon is dead, so
  * nobody waits for its answers.
  */
-export async function reapOrphan(file: string, clock: Pick<Clock, 'sleep'>): Promise<number | null> {
+export async function reapOrphan(
+  file: string,
+  clock: Pick<Clock, 'sleep'>,
+): Promise<number | null> {
   const record = await readRecord(file)
   const alive = async (): Promise<boolean> =>
     record !== null && (await readProcessIdentity(record.pid)) === record.identity

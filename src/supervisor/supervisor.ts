@@ -5,8 +5,8 @@ import type { Clock } from '../clock.ts'
 import type { Engine, ExitReason, LogLevel } from '../engine.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
-import { formatDuration } from '../units.ts'
 import { endChild, spawnEngine, type Child, type Graces } from './child.ts'
+import { neverStarted, noAnswer, startTimedOut } from './end-reasons.ts'
 import { askCanary, untilHealthy } from './health.ts'
 import {
   advance,
@@ -122,9 +122,9 @@ export class Supervisor {
     const { log } = this.#options
     const fields = { from: before.state.kind, afterMs: Math.round(nowMs - this.#sinceMs) }
     if (next.lastExit !== before.lastExit && next.lastExit !== null) {
-      const { reason } = next.lastExit
-      const tell = reason.cause === 'asked' ? log.info : log.warn
-      tell.call(log, 'engine exited', { cause: reason.cause, message: reason.message })
+      const { cause, message } = next.lastExit.reason
+      if (cause === 'asked') log.info('engine exited', { cause, message })
+      else log.warn('engine exited', { cause, message })
     }
     if (next.state.kind === 'failed') {
       log.error('engine failed', { ...fields, why: next.state.why, hint: next.state.reason.hint })
@@ -144,14 +144,20 @@ export class Supervisor {
   }
 
   async #perform(effect: Effect): Promise<void> {
-    if (effect.kind === 'spawn') return this.#spawn(effect.runId)
-    if (effect.kind === 'wait') return this.#wait(effect.runId, effect.delayMs)
-    const run = this.#run
-    // Asked to stop before the process was there: `#spawn` looks again when it is.
-    if (run === null || run.id !== effect.runId) return undefined
-    if (effect.kind === 'check') return this.#check(run)
-    if (effect.kind === 'kill') return run.child.kill('SIGKILL')
-    return this.#stop(run, effect.polite)
+    // null when it was asked to stop before the process was there: `#spawn` looks again when it is.
+    const run = this.#run?.id === effect.runId ? this.#run : null
+    switch (effect.kind) {
+      case 'spawn':
+        return this.#spawn(effect.runId)
+      case 'wait':
+        return this.#wait(effect.runId, effect.delayMs)
+      case 'check':
+        return run === null ? undefined : this.#check(run)
+      case 'kill':
+        return run?.child.kill('SIGKILL')
+      case 'stop':
+        return run === null ? undefined : this.#stop(run, effect.polite)
+    }
   }
 
   async #spawn(runId: number): Promise<void> {
@@ -270,30 +276,5 @@ export class Supervisor {
       return
     }
     this.#dispatch({ kind: 'backoff-over', runId })
-  }
-}
-
-const neverStarted: ExitReason = {
-  cause: 'asked',
-  permanent: false,
-  message: 'It was asked to stop before it was started',
-  hint: null,
-}
-
-function startTimedOut(afterMs: number): ExitReason {
-  return {
-    cause: 'start-timeout',
-    permanent: false,
-    message: `It gave no sign of progress for ${formatDuration(afterMs)} while starting`,
-    hint: 'oss20bd logs --engine shows its last lines; engine.startTimeout in the config gives it longer',
-  }
-}
-
-function noAnswer(why: string): ExitReason {
-  return {
-    cause: 'unknown',
-    permanent: false,
-    message: `It loaded but did not answer a request for one token: ${why}`,
-    hint: 'oss20bd logs --engine shows its last lines',
   }
 }

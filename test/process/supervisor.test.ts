@@ -5,7 +5,12 @@ import type { ExitReason } from '../../src/engine.ts'
 import { recordEngine, reapOrphan } from '../../src/supervisor/orphan.ts'
 import { Supervisor, type SupervisorOptions } from '../../src/supervisor/supervisor.ts'
 import type { EngineState } from '../../src/supervisor/lifecycle.ts'
-import { puppetEngine, startPuppetControl, type Puppet, type PuppetControl } from '../helpers/puppet.ts'
+import {
+  puppetEngine,
+  startPuppetControl,
+  type Puppet,
+  type PuppetControl,
+} from '../helpers/puppet.ts'
 import { RecordingLogger } from '../helpers/recording-logger.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
@@ -15,12 +20,19 @@ interface Scene {
   readonly recordFile: string
   readonly drains: () => number
   /** Resolves with the state once it is of this kind. */
-  until<K extends EngineState['kind']>(kind: K): Promise<EngineState & { kind: K }>
+  readonly until: <K extends EngineState['kind']>(kind: K) => Promise<EngineState & { kind: K }>
   /** Starts the next puppet and takes it to `ready`. */
-  readyPuppet(): Promise<Puppet>
+  readonly readyPuppet: () => Promise<Puppet>
 }
 
 const never = new AbortController().signal
+
+function isOf<K extends EngineState['kind']>(
+  state: EngineState,
+  kind: K,
+): state is EngineState & { kind: K } {
+  return state.kind === kind
+}
 
 async function scene(changes: Partial<SupervisorOptions> = {}): Promise<Scene> {
   const dir = await tempDir()
@@ -47,7 +59,7 @@ async function scene(changes: Partial<SupervisorOptions> = {}): Promise<Scene> {
   const until: Scene['until'] = async (kind) => {
     for (;;) {
       const { state } = supervisor.view().life
-      if (state.kind === kind) return state as EngineState & { kind: typeof kind }
+      if (isOf(state, kind)) return state
       await supervisor.changed(never)
     }
   }
@@ -90,7 +102,7 @@ describe('supervisor', () => {
     const puppet = await puppets.next()
     await puppet.listening
     await puppet.ready({ quiet: true })
-    await until('ready')
+    expect((await until('ready')).runId).toBe(1)
   })
 
   test('a loaded engine that cannot answer is ended and its death explained', async () => {
@@ -117,7 +129,10 @@ describe('supervisor', () => {
     const second = await readyPuppet()
     expect(second.pid).not.toBe(first.pid)
     expect((await until('ready')).runId).toBe(2)
-    expect(supervisor.view().life).toMatchObject({ restarts: 1, lastExit: { reason: { permanent: false } } })
+    expect(supervisor.view().life).toMatchObject({
+      restarts: 1,
+      lastExit: { reason: { permanent: false } },
+    })
   })
 
   test('a crash loop ends in failed, with the reason; a restart by the user tries again', async () => {
@@ -131,7 +146,12 @@ describe('supervisor', () => {
   })
 
   test('what preflight refuses is never spawned', async () => {
-    const reason: ExitReason = { cause: 'model-missing', permanent: true, message: 'no file', hint: null }
+    const reason: ExitReason = {
+      cause: 'model-missing',
+      permanent: true,
+      message: 'no file',
+      hint: null,
+    }
     const { supervisor, until } = await scene({ preflight: () => Promise.resolve(reason) })
     supervisor.start()
     expect((await until('failed')).reason).toEqual(reason)
@@ -141,7 +161,10 @@ describe('supervisor', () => {
     const dir = await tempDir()
     const engine = puppetEngine({ path: '/nowhere' }, dir.file('engine.sock'))
     const { supervisor, until } = await scene({
-      engine: () => ({ ...engine, command: { ...engine.command, file: dir.file('no-such-engine') } }),
+      engine: () => ({
+        ...engine,
+        command: { ...engine.command, file: dir.file('no-such-engine') },
+      }),
     })
     supervisor.start()
     expect((await until('failed')).reason.cause).toBe('engine-missing')
@@ -198,8 +221,12 @@ describe('supervisor', () => {
       restart: { baseDelayMs: 60_000, maxDelayMs: 60_000, windowMs: 600_000, maxDeaths: 4 },
     })
     supervisor.start()
-    await (await puppets.next()).closed
-    await (await puppets.next()).closed
+    await (
+      await puppets.next()
+    ).closed
+    await (
+      await puppets.next()
+    ).closed
     await until('backoff')
     expect(supervisor.view().life.lastExit?.reason.cause).toBe('start-timeout')
   })

@@ -71,7 +71,12 @@ const states: { state: EngineState; wanted?: 'up' | 'down'; upstream: object; de
     upstream: { kind: 'unavailable' },
     detail: 'stopping, as asked',
   },
-  { state: { kind: 'down' }, wanted: 'down', upstream: { kind: 'unavailable' }, detail: 'stopped, as asked' },
+  {
+    state: { kind: 'down' },
+    wanted: 'down',
+    upstream: { kind: 'unavailable' },
+    detail: 'stopped, as asked',
+  },
   {
     state: { kind: 'failed', reason: gone, why: 'trying again would end the same way' },
     upstream: {
@@ -83,16 +88,19 @@ const states: { state: EngineState; wanted?: 'up' | 'down'; upstream: object; de
   },
 ]
 
-describe.each(states)('in state $state.kind, wanted $wanted', ({ state, wanted, upstream, detail }) => {
-  test('requests go through, wait, or are refused with the reason', () => {
-    expect(upstreamOf(viewOf(state, wanted), 3000)).toMatchObject(upstream)
-  })
+describe.each(states)(
+  'in state $state.kind, wanted $wanted',
+  ({ state, wanted, upstream, detail }) => {
+    test('requests go through, wait, or are refused with the reason', () => {
+      expect(upstreamOf(viewOf(state, wanted), 3000)).toMatchObject(upstream)
+    })
 
-  test('the status says it in words', () => {
-    const status = buildStatus(partsOf(viewOf(state, wanted)))
-    expect(status.engine).toMatchObject({ state: state.kind, detail, sinceMs: 2000 })
-  })
-})
+    test('the status says it in words', () => {
+      const status = buildStatus(partsOf(viewOf(state, wanted)))
+      expect(status.engine).toMatchObject({ state: state.kind, detail, sinceMs: 2000 })
+    })
+  },
+)
 
 test('unknown stays unknown, and counts are taken over', () => {
   const status = buildStatus(partsOf(viewOf({ kind: 'down' })))

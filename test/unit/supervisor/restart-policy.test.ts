@@ -25,13 +25,17 @@ describe('decideRestart', () => {
 
   test('jitter moves a delay by a fifth at most', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 2, max: 8 }), fc.double({ min: 0, max: 1, noNaN: true }), (deaths, jitter) => {
-        const plain = decideRestart(false, deaths, settings, 0.5)
-        const moved = decideRestart(false, deaths, settings, jitter)
-        if (plain.kind !== 'restart' || moved.kind !== 'restart') throw new Error('gave up')
-        expect(moved.delayMs).toBeGreaterThanOrEqual(Math.floor(plain.delayMs * 0.8))
-        expect(moved.delayMs).toBeLessThanOrEqual(Math.ceil(plain.delayMs * 1.2))
-      }),
+      fc.property(
+        fc.integer({ min: 2, max: 8 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (deaths, jitter) => {
+          const plain = decideRestart(false, deaths, settings, 0.5)
+          const moved = decideRestart(false, deaths, settings, jitter)
+          if (plain.kind !== 'restart' || moved.kind !== 'restart') throw new Error('gave up')
+          expect(moved.delayMs).toBeGreaterThanOrEqual(Math.floor(plain.delayMs * 0.8))
+          expect(moved.delayMs).toBeLessThanOrEqual(Math.ceil(plain.delayMs * 1.2))
+        },
+      ),
     )
   })
 })

@@ -1,0 +1,380 @@
+/**
+ * Measures which HTTP client carries a request from the public port to the engine's unix socket best.
+ *
+ *   node bench/proxy-client.mjs --engine <path of llama-server> [--model <file.gguf>] [--rounds 5] [--json out.json]
+ *
+ * Every side is the same minimal proxy in a process of its own, with another client inside. In each round the
+ * sides take turns, in a new order each time; the table shows medians over the rounds. `undici` is no dependency
+ * of oss20bd: it takes part when the current folder can resolve it, and the output says so when not. The product's
+ * own port takes part when it is compiled (dist/proxy/proxy-server.js).
+ */
+import { fork, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const SELF = fileURLToPath(import.meta.url)
+const OURS = fileURLToPath(new URL('../dist/proxy/proxy-server.js', import.meta.url))
+
+/** The clients under test: (socketPath) => (req, res) => void. */
+const CLIENTS = {
+  'node:http agent false': async (socketPath) => nodeHttp(() => ({ agent: false }), socketPath),
+  'node:http shared agent, no pool': async (socketPath) => {
+    const agent = new http.Agent({ keepAlive: false })
+    return nodeHttp(() => ({ agent }), socketPath)
+  },
+  'node:http pool, idle < 4 s': async (socketPath) => {
+    const agent = new http.Agent({ keepAlive: true, timeout: 4000, maxFreeSockets: 64 })
+    return nodeHttp(() => ({ agent }), socketPath)
+  },
+  undici: async (socketPath) => {
+    const { Agent } = await import(pathToFileURL(undiciPath()).href)
+    const dispatcher = new Agent({
+      connect: { socketPath },
+      keepAliveTimeout: 3500,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      pipelining: 1,
+    })
+    return viaUndici(dispatcher)
+  },
+  'got.stream': async (socketPath) => viaGot((await import('got')).default, socketPath),
+  'oss20bd port': async (socketPath) => viaOurs(socketPath),
+}
+
+function undiciPath() {
+  try {
+    return createRequire(join(process.cwd(), 'package.json')).resolve('undici')
+  } catch {
+    return null
+  }
+}
+
+function forwardedHeaders(req) {
+  const { connection: _c, host: _h, 'transfer-encoding': _t, ...headers } = req.headers
+  return headers
+}
+
+function answerHeaders(headers) {
+  const { connection: _c, 'keep-alive': _k, 'transfer-encoding': _t, ...rest } = headers
+  return rest
+}
+
+function nodeHttp(agentOptions, socketPath) {
+  return (req, res) => {
+    const upstream = http.request({
+      socketPath,
+      method: req.method,
+      path: req.url,
+      headers: { ...forwardedHeaders(req), host: 'localhost' },
+      ...agentOptions(),
+    })
+    upstream.on('response', (answer) => {
+      res.writeHead(answer.statusCode, answerHeaders(answer.headers))
+      answer.pipe(res)
+    })
+    upstream.on('error', () => fail(res))
+    req.pipe(upstream)
+  }
+}
+
+function viaUndici(dispatcher) {
+  return (req, res) => {
+    const hasBody = req.method !== 'GET' && req.method !== 'HEAD'
+    dispatcher.dispatch(
+      {
+        origin: 'http://localhost',
+        path: req.url,
+        method: req.method,
+        headers: forwardedHeaders(req),
+        body: hasBody ? req : null,
+      },
+      {
+        onRequestStart() {},
+        onResponseStart(controller, status, headers) {
+          res.writeHead(status, answerHeaders(headers))
+          res.on('drain', () => controller.resume())
+        },
+        onResponseData(controller, chunk) {
+          if (!res.write(chunk)) controller.pause()
+        },
+        onResponseEnd() {
+          res.end()
+        },
+        onResponseError() {
+          fail(res)
+        },
+      },
+    )
+  }
+}
+
+function viaGot(got, socketPath) {
+  return (req, res) => {
+    const hasBody = req.method !== 'GET' && req.method !== 'HEAD'
+    const upstream = got.stream(`http://unix:${socketPath}:${req.url}`, {
+      enableUnixSockets: true,
+      method: req.method,
+      headers: forwardedHeaders(req),
+      throwHttpErrors: false,
+      decompress: false,
+      followRedirect: false,
+      retry: { limit: 0 },
+    })
+    upstream.on('response', (answer) => {
+      res.writeHead(answer.statusCode, answerHeaders(answer.headers))
+      upstream.pipe(res)
+    })
+    upstream.on('error', () => fail(res))
+    if (hasBody) req.pipe(upstream)
+  }
+}
+
+function fail(res) {
+  if (!res.headersSent) res.writeHead(502)
+  res.end()
+}
+
+async function viaOurs(socketPath) {
+  const { createProxyServer } = await import(pathToFileURL(OURS).href)
+  const quiet = () => {}
+  const proxy = createProxyServer({
+    host: '127.0.0.1',
+    port: 0,
+    models: [],
+    holdTimeoutMs: 1000,
+    allowedHosts: [],
+    allowedOrigins: [],
+    upstream: {
+      current: () => ({ kind: 'ready', socketPath, runId: 1 }),
+      changed: () => new Promise(quiet),
+    },
+    clock: {
+      nowMs: Date.now,
+      monotonicMs: () => performance.now(),
+      sleep: () => new Promise(quiet),
+    },
+    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+    findPortHolder: async () => null,
+  })
+  return proxy
+}
+
+/** In the proxy's own process: serve, tell the port, live until the parent goes. */
+async function runSide(name, socketPath) {
+  process.on('disconnect', () => process.exit(0))
+  const side = await CLIENTS[name](socketPath)
+  if (typeof side !== 'function') {
+    process.send({ port: Number(new URL((await side.listen()).url).port) })
+    return
+  }
+  const server = http.createServer(side)
+  server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
+}
+
+function startSide(name, socketPath) {
+  const child = fork(SELF, ['--side', name, '--socket', socketPath])
+  return new Promise((resolve, reject) => {
+    child.once('message', ({ port }) => resolve({ child, port }))
+    child.once('exit', (code) => reject(new Error(`side ${name} ended with ${code}`)))
+  })
+}
+
+/** One request to its last byte; resolves to its milliseconds. */
+function once(target, request) {
+  const startedAt = performance.now()
+  return new Promise((resolve, reject) => {
+    const outgoing = http.request(
+      {
+        ...target,
+        method: request.method,
+        path: request.path,
+        headers:
+          request.body === undefined
+            ? {}
+            : {
+                'content-type': 'application/json',
+                'content-length': Buffer.byteLength(request.body),
+              },
+      },
+      (answer) => {
+        if (answer.statusCode !== 200)
+          reject(new Error(`${request.path}: status ${answer.statusCode}`))
+        answer.on('end', () => resolve(performance.now() - startedAt))
+        answer.on('error', reject)
+        answer.resume()
+      },
+    )
+    outgoing.on('error', reject)
+    outgoing.end(request.body)
+  })
+}
+
+/** The engine closes an idle or old connection under us: on a direct or pooled line that is a plain failure. */
+async function onceCounted(target, request, tally) {
+  try {
+    return await once(target, request)
+  } catch {
+    tally.failed += 1
+    return null
+  }
+}
+
+async function latencies(target, request, count, tally) {
+  const times = []
+  for (let index = 0; index < count; index += 1) {
+    const ms = await onceCounted(target, request, tally)
+    if (ms !== null) times.push(ms)
+  }
+  return times
+}
+
+async function throughput(target, request, total, concurrency, tally) {
+  let left = total
+  const startedAt = performance.now()
+  await Promise.all(
+    Array.from({ length: concurrency }, async () => {
+      while (left > 0) {
+        left -= 1
+        await onceCounted(target, request, tally)
+      }
+    }),
+  )
+  return (total / (performance.now() - startedAt)) * 1000
+}
+
+function quantile(values, q) {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN
+}
+
+const median = (values) => quantile(values, 0.5)
+
+async function measureOnce(target, requests, result) {
+  for (const [kind, request] of Object.entries(requests)) {
+    await latencies(target, request, 20, result)
+    const times = await latencies(target, request, request.count, result)
+    ;(result[`${kind} p50 ms`] ??= []).push(quantile(times, 0.5))
+    ;(result[`${kind} p95 ms`] ??= []).push(quantile(times, 0.95))
+  }
+  ;(result['health c16 req/s'] ??= []).push(
+    await throughput(target, requests.health, 1200, 16, result),
+  )
+}
+
+async function startEngine(file, model, socketPath) {
+  const args = ['--host', socketPath, '--no-webui', '-lv', '1']
+  if (model !== undefined) args.push('-m', model, '-c', '2048', '-np', '4', '--jinja')
+  const child = spawn(file, args, { stdio: 'ignore' })
+  const gone = new Promise((_resolve, reject) => {
+    child.once('exit', (code) => reject(new Error(`the engine ended with ${code}`)))
+    child.once('error', reject)
+  })
+  gone.catch(() => {})
+  const ready = (async () => {
+    const until = performance.now() + 60_000
+    while (performance.now() < until) {
+      const ok = await once({ socketPath }, { method: 'GET', path: '/health' }).catch(() => null)
+      if (ok !== null) return
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    throw new Error('the engine was not ready in 60 s')
+  })()
+  await Promise.race([ready, gone])
+  return child
+}
+
+/** Each round another side goes first, so that none always profits from a quiet or warm machine. */
+function turned(list, by) {
+  const start = by % list.length
+  return [...list.slice(start), ...list.slice(0, start)]
+}
+
+async function main(options) {
+  const folder = mkdtempSync(join(tmpdir(), 'oss20bd-bench-'))
+  const socketPath = join(folder, 'engine.sock')
+  const engine = await startEngine(options.engine, options.model, socketPath)
+  const requests = {
+    health: { method: 'GET', path: '/health', count: 300 },
+    ...(options.model === undefined
+      ? {}
+      : {
+          props: { method: 'GET', path: '/props', count: 200 },
+          chat: {
+            method: 'POST',
+            path: '/v1/chat/completions',
+            body: JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }], max_tokens: 4 }),
+            count: 40,
+          },
+        }),
+  }
+  const sides = []
+  const keepAlive = () => ({ agent: new http.Agent({ keepAlive: true, maxFreeSockets: 64 }) })
+  sides.push({ name: 'direct, kept alive', target: { socketPath, ...keepAlive() } })
+  sides.push({ name: 'direct, unpooled', target: { socketPath, agent: false } })
+  const children = []
+  try {
+    for (const name of Object.keys(CLIENTS)) {
+      if (name === 'undici' && undiciPath() === null) {
+        console.error(
+          'undici left out: the current folder cannot resolve it (npm install undici there)',
+        )
+        continue
+      }
+      if (name === 'oss20bd port' && !existsSync(OURS)) {
+        console.error('the oss20bd port left out: not compiled (npm run build)')
+        continue
+      }
+      const { child, port } = await startSide(name, socketPath)
+      children.push(child)
+      sides.push({ name, target: { host: '127.0.0.1', port, ...keepAlive() } })
+    }
+    const results = new Map(sides.map((side) => [side.name, { failed: 0 }]))
+    for (let round = 0; round < options.rounds; round += 1) {
+      for (const side of turned(sides, round))
+        await measureOnce(side.target, requests, results.get(side.name))
+    }
+    report(results, options.json)
+  } finally {
+    for (const child of children) child.disconnect()
+    engine.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function report(results, jsonFile) {
+  const rows = {}
+  for (const [name, result] of results) {
+    const { failed, ...series } = result
+    rows[name] = Object.fromEntries(
+      Object.entries(series).map(([key, values]) => [key, Number(median(values).toFixed(3))]),
+    )
+    rows[name].failed = failed
+  }
+  console.table(rows)
+  if (jsonFile !== undefined)
+    writeFileSync(jsonFile, `${JSON.stringify({ node: process.version, rows }, null, 2)}\n`)
+}
+
+const { values } = parseArgs({
+  options: {
+    engine: { type: 'string' },
+    model: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    json: { type: 'string' },
+    side: { type: 'string' },
+    socket: { type: 'string' },
+  },
+})
+if (values.side !== undefined) {
+  await runSide(values.side, values.socket)
+} else if (values.engine === undefined) {
+  console.error('Cannot measure: --engine <path of llama-server> is missing')
+  process.exitCode = 2
+} else {
+  await main({ ...values, rounds: Number(values.rounds) })
+}

@@ -1,0 +1,56 @@
+/** The table of commands: what there is, in the order of the help; each is loaded only when it runs. */
+import type { Command } from './command.ts'
+
+export interface CommandEntry {
+  readonly name: string
+  readonly summary: string
+  readonly load: () => Promise<{ readonly command: Command }>
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'up',
+    summary: 'Do all that is missing: build, get a model, start, ask a first question',
+    load: () => import('./commands/up.ts'),
+  },
+  {
+    name: 'start',
+    summary: 'Start in the background and wait until the model answers',
+    load: () => import('./commands/start.ts'),
+  },
+  {
+    name: 'stop',
+    summary: 'Stop everything, or only the engine',
+    load: () => import('./commands/stop.ts'),
+  },
+  {
+    name: 'restart',
+    summary: 'Restart the engine; apps that ask meanwhile are held, not refused',
+    load: () => import('./commands/restart.ts'),
+  },
+  {
+    name: 'status',
+    summary: 'Show state, model, port, requests and memory',
+    load: () => import('./commands/status.ts'),
+  },
+  {
+    name: 'logs',
+    summary: 'Show or follow what the daemon and the engine wrote',
+    load: () => import('./commands/logs.ts'),
+  },
+  {
+    name: 'config',
+    summary: 'Show every setting and where it came from',
+    load: () => import('./commands/config.ts'),
+  },
+  {
+    name: 'build',
+    summary: 'Compile llama-server and make it the current engine',
+    load: () => import('./commands/build.ts'),
+  },
+  {
+    name: 'daemon',
+    summary: 'Run in the foreground (what launchd and systemd start)',
+    load: () => import('./commands/daemon.ts'),
+  },
+]

@@ -1,0 +1,2 @@
+/** tmp */
+export const command: never = undefined as never

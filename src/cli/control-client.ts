@@ -1,0 +1,149 @@
+/**
+ * Asks the running daemon over its control socket.
+ * With node:http and not got: got alone takes longer to load than the whole of `oss20bd status` may take.
+ */
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { createInterface } from 'node:readline'
+import type { Status } from '../daemon/control-protocol.ts'
+import { errnoOf, messageOf, Oss20bdError } from '../errors.ts'
+import { errorCodeOf } from './exit-status.ts'
+
+const ANSWER_TIMEOUT_MS = 10_000
+const MAX_ANSWER_BYTES = 1_048_576
+
+/** Sends one request and reads the Status it answers. Throws `daemon-not-running`, `timeout` or what the daemon says. */
+export async function askDaemon(
+  socketPath: string,
+  method: 'GET' | 'POST',
+  path: string,
+  timeoutMs: number = ANSWER_TIMEOUT_MS,
+): Promise<Status> {
+  const deadline = AbortSignal.timeout(timeoutMs)
+  try {
+    const response = await open(socketPath, method, path, deadline)
+    const body = parse(await readBody(response))
+    if ((response.statusCode ?? 500) >= 400) throw refusal(body)
+    return body as Status
+  } catch (error) {
+    throw deadline.aborted ? noAnswer(timeoutMs) : explain(error)
+  }
+}
+
+/** Like `askDaemon`, but null when no daemon is running. */
+export async function askIfRunning(socketPath: string): Promise<Status | null> {
+  try {
+    return await askDaemon(socketPath, 'GET', '/status')
+  } catch (error) {
+    if (error instanceof Oss20bdError && error.code === 'daemon-not-running') return null
+    throw error
+  }
+}
+
+/** The Status now and at each change, until the daemon goes away (ends) or `signal` aborts (ends). */
+export async function* watchDaemon(socketPath: string, signal: AbortSignal): AsyncIterable<Status> {
+  let response: IncomingMessage
+  try {
+    response = await open(socketPath, 'GET', '/events', signal)
+  } catch (error) {
+    if (signal.aborted) return
+    throw explain(error)
+  }
+  try {
+    for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
+      if (line !== '') yield parse(line) as Status
+    }
+  } catch (error) {
+    // A connection that breaks is how a daemon that was killed says goodbye.
+    if (!signal.aborted && errnoOf(error) !== 'ECONNRESET') throw explain(error)
+  } finally {
+    response.destroy()
+  }
+}
+
+function open(
+  socketPath: string,
+  method: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath, method, path, agent: false, signal }, resolve)
+    outgoing.once('error', reject)
+    outgoing.end()
+  })
+}
+
+async function readBody(response: IncomingMessage): Promise<string> {
+  let text = ''
+  response.setEncoding('utf8')
+  for await (const chunk of response) {
+    text += String(chunk)
+    if (text.length > MAX_ANSWER_BYTES) throw unreadable()
+  }
+  return text
+}
+
+function parse(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return value
+  } catch {
+    // Not JSON: the same as JSON that is no object.
+  }
+  throw unreadable()
+}
+
+/** `{ error: { code?, message, hint } }` as the daemon sends it. */
+function refusal(body: unknown): Oss20bdError {
+  const error = field(body, 'error')
+  const text = field(error, 'message')
+  const hint = field(error, 'hint')
+  const code = field(error, 'code')
+  return new Oss20bdError(
+    errorCodeOf(typeof code === 'string' ? code : ''),
+    typeof text === 'string' ? text : 'Cannot do this: the daemon refused without a reason',
+    typeof hint === 'string' ? { hint } : {},
+  )
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null
+    ? (value as Record<string, unknown>)[name]
+    : undefined
+}
+
+function explain(error: unknown): Oss20bdError {
+  if (error instanceof Oss20bdError) return error
+  const errno = errnoOf(error)
+  if (errno === 'ENOENT' || errno === 'ECONNREFUSED') {
+    return new Oss20bdError('daemon-not-running', 'Cannot ask the daemon: it is not running', {
+      hint: 'Start it with: oss20bd start',
+      cause: error,
+    })
+  }
+  if (errno === 'EACCES' || errno === 'EPERM') {
+    return new Oss20bdError('state-folder', 'Cannot ask the daemon: its socket is not yours', {
+      hint: 'Run the command as the user who started the daemon',
+      cause: error,
+    })
+  }
+  return new Oss20bdError('engine-failed', `Cannot ask the daemon: ${messageOf(error)}`, {
+    hint: 'See what it did last: oss20bd logs --daemon -n 50',
+    cause: error,
+  })
+}
+
+function noAnswer(timeoutMs: number): Oss20bdError {
+  return new Oss20bdError(
+    'timeout',
+    `Cannot ask the daemon: no answer within ${timeoutMs / 1000} s`,
+    { hint: 'It may hang. See what it did last: oss20bd logs --daemon -n 50' },
+  )
+}
+
+function unreadable(): Oss20bdError {
+  return new Oss20bdError('engine-failed', 'Cannot ask the daemon: its answer is not readable', {
+    hint: 'It may be of another version: oss20bd stop, then oss20bd start',
+  })
+}

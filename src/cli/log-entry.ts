@@ -1,0 +1,68 @@
+/** One line of a log file, understood and put into words. Pure. */
+import type { Paint } from './paint.ts'
+
+export interface LogEntry {
+  /** The line as it is in the file. */
+  readonly raw: string
+  /** Milliseconds since the epoch; null when the line does not say. */
+  readonly atMs: number | null
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** Reads one line. One that is not JSON is kept as it is, with no time. */
+export function parseLogLine(raw: string): LogEntry {
+  try {
+    const value: unknown = JSON.parse(raw)
+    if (typeof value === 'object' && value !== null) {
+      const fields = value as Record<string, unknown>
+      const atMs = typeof fields['at'] === 'string' ? Date.parse(fields['at']) : NaN
+      return { raw, atMs: Number.isNaN(atMs) ? null : atMs, fields }
+    }
+  } catch {
+    // A line cut by a full disk or a crash: it may be the very one that is looked for.
+  }
+  return { raw, atMs: null, fields: { message: raw } }
+}
+
+/** `07:43:30.123 warn engine  message key=value`, in local time, safe to print on a terminal. */
+export function formatLogEntry(entry: LogEntry, paint: Paint): string {
+  const { at: _at, level, source, message, ...rest } = entry.fields
+  const facts = Object.entries(rest).map(([key, value]) => `${key}=${valueText(value)}`)
+  return [
+    paint.dim(entry.atMs === null ? '-'.padEnd(23) : localTime(new Date(entry.atMs))),
+    levelText(level, paint),
+    paint.dim(printable(textOf(source, '')).padEnd(6)),
+    printable(textOf(message, '')),
+    ...(facts.length === 0 ? [] : [paint.dim(printable(facts.join(' ')))]),
+  ].join(' ')
+}
+
+function levelText(level: unknown, paint: Paint): string {
+  const text = printable(textOf(level, '')).padEnd(5)
+  if (level === 'error') return paint.bad(text)
+  return level === 'warn' ? paint.warn(text) : text
+}
+
+function textOf(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise
+}
+
+function valueText(value: unknown): string {
+  const plain = typeof value === 'string' && /^[^\s"=]+$/.test(value)
+  return plain ? value : (JSON.stringify(value) ?? 'undefined')
+}
+
+/** The engine may print anything: control characters would reach the terminal. */
+function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  return text.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, (character) =>
+    character === '\t' ? ' ' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
+}
+
+function localTime(date: Date): string {
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+  return `${day} ${time}.${String(date.getMilliseconds()).padStart(3, '0')}`
+}

@@ -1,0 +1,20 @@
+/** The settings as a table. Pure. */
+import type { Paint } from './paint.ts'
+
+/** One line each: key, value, where it came from. What a person set stands out from the defaults. */
+export function renderSettings(
+  values: Readonly<Record<string, unknown>>,
+  origins: Readonly<Record<string, string>>,
+  paint: Paint,
+): readonly string[] {
+  const rows = Object.entries(values).map(([key, value]) => {
+    const text = value === null ? '(not set)' : JSON.stringify(value)
+    return { key, text, origin: origins[key] ?? 'unknown' }
+  })
+  const keyWidth = Math.max(0, ...rows.map(({ key }) => key.length))
+  const textWidth = Math.max(0, ...rows.map(({ text }) => text.length))
+  return rows.map(({ key, text, origin }) => {
+    const line = `${key.padEnd(keyWidth)}  ${text.padEnd(textWidth)}  ${origin}`
+    return origin === 'default' ? paint.dim(line) : line
+  })
+}

@@ -1,0 +1,119 @@
+/** A Status as the lines a person reads. Pure. */
+import type { EngineStateKind, Status } from '../daemon/control-protocol.ts'
+import { formatBytes, formatDuration } from '../units.ts'
+import type { Paint } from './paint.ts'
+
+const LABEL_WIDTH = 11
+
+/** One screen; what is not known says "unknown". `nowMs` is the wall clock, for how long ago something was. */
+export function renderStatus(status: Status, paint: Paint, nowMs: number): readonly string[] {
+  return [
+    headline(status, paint),
+    ...exitHint(status, paint),
+    row('model', modelText(status.model), paint),
+    row('port', `${status.proxy.url}${status.engine.state === 'ready' ? '' : ' (waiting)'}`, paint),
+    row('requests', requestsText(status.proxy), paint),
+    row('speed', speedText(status.throughput), paint),
+    row('memory', memoryText(status.memory), paint),
+    row('engine', engineText(status.engine), paint),
+    row('last exit', lastExitText(status.engine.lastExit, nowMs), paint),
+    row('daemon', daemonText(status.daemon), paint),
+  ]
+}
+
+/** What a start is waiting for, as one short text; for progress lines. */
+export function waitingText(status: Status): string {
+  const { state, detail } = status.engine
+  return state === 'starting' ? detail : `${state}: ${detail}`
+}
+
+/** What is loaded, saying plainly when it is not gpt-oss-20b. */
+export function modelText(model: Status['model']): string {
+  const size = `${model.contextTokens} tokens of context, ${plural(model.slots, 'slot')}`
+  return model.testModel
+    ? `built-in test model: fixed words, NOT gpt-oss-20b (${size})`
+    : `${model.name} (${size})`
+}
+
+function headline(status: Status, paint: Paint): string {
+  const { state, detail, sinceMs } = status.engine
+  const dye = { good: paint.good, warn: paint.warn, bad: paint.bad }[moodOf(state)]
+  const why = detail === '' || detail === state ? '' : `: ${detail}`
+  return `${dye(paint.strong(state))} for ${formatDuration(sinceMs)}${why}`
+}
+
+function moodOf(state: EngineStateKind): 'good' | 'warn' | 'bad' {
+  switch (state) {
+    case 'ready':
+      return 'good'
+    case 'starting':
+    case 'stopping':
+    case 'down':
+      return 'warn'
+    case 'backoff':
+    case 'failed':
+      return 'bad'
+  }
+}
+
+/** What to do now, when nothing will happen by itself. */
+function exitHint(status: Status, paint: Paint): readonly string[] {
+  const { state, lastExit } = status.engine
+  if (state === 'failed' && lastExit?.hint != null) return [row('do', lastExit.hint, paint)]
+  if (state === 'down') return [row('do', 'oss20bd start', paint)]
+  return []
+}
+
+function requestsText(proxy: Status['proxy']): string {
+  const { inFlight, queued, held, replayed, failed } = proxy
+  return `${inFlight} in flight, ${queued} queued, ${held} held, ${replayed} replayed, ${failed} failed`
+}
+
+function speedText({
+  generatedTokensPerSecond: out,
+  promptTokensPerSecond: read,
+}: Status['throughput']): string {
+  if (out === null && read === null) return 'unknown'
+  const rate = (value: number | null): string =>
+    value === null ? 'unknown' : `${value.toFixed(1)} tokens/s`
+  return `generates ${rate(out)}, reads prompts ${rate(read)}`
+}
+
+function memoryText(memory: Status['memory']): string {
+  const { level, budgetBytes, plannedBytes, footprintBytes, availableBytes } = memory
+  const known = [level, budgetBytes, plannedBytes, footprintBytes, availableBytes]
+  if (known.every((value) => value === null)) return 'unknown'
+  const size = (bytes: number | null): string => (bytes === null ? 'unknown' : formatBytes(bytes))
+  return [
+    level ?? 'level unknown',
+    `engine uses ${size(footprintBytes)}`,
+    `planned ${size(plannedBytes)}`,
+    `budget ${size(budgetBytes)}`,
+    `available ${size(availableBytes)}`,
+  ].join(', ')
+}
+
+function engineText(engine: Status['engine']): string {
+  const version = engine.version === null ? 'version unknown' : engine.version
+  const pid = engine.pid === null ? 'no process' : `pid ${engine.pid}`
+  return `llama-server ${version}, ${pid}, ${plural(engine.restarts, 'restart')}`
+}
+
+function lastExitText(exit: Status['engine']['lastExit'], nowMs: number): string {
+  if (exit === null) return 'none'
+  const agoMs = nowMs - Date.parse(exit.at)
+  const when = Number.isFinite(agoMs) ? `${formatDuration(Math.max(0, agoMs))} ago` : 'time unknown'
+  return `${exit.cause}, ${when}: ${exit.message}`
+}
+
+function daemonText(daemon: Status['daemon']): string {
+  return `oss20bd ${daemon.version}, pid ${daemon.pid}, up ${formatDuration(daemon.uptimeMs)}, logs in ${daemon.logs}`
+}
+
+function row(label: string, text: string, paint: Paint): string {
+  return `  ${paint.dim(label.padEnd(LABEL_WIDTH))}${text}`
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

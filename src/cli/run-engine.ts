@@ -1,0 +1,50 @@
+/** Makes the daemon run and its engine ready: what start, restart and up share. */
+import type { Status } from '../daemon/control-protocol.ts'
+import type { Context } from './command.ts'
+import { askDaemon, askIfRunning, watchDaemon } from './control-client.ts'
+import type { Progress } from './progress.ts'
+import { waitingText } from './render.ts'
+import { spawnDaemon } from './spawn-daemon.ts'
+import { waitReady } from './wait-ready.ts'
+
+/**
+ * Brings up the daemon if there is none and makes the engine wanted; resolves at once with the Status
+ * then. An engine that runs already is restarted when `mustRestart` says so of its Status.
+ */
+export async function wantEngine(
+  context: Context,
+  mustRestart: (status: Status) => boolean,
+): Promise<Wanted> {
+  const socket = context.paths.controlSocket
+  const before = await askIfRunning(socket)
+  if (before === null) {
+    await spawnDaemon(context)
+    return { status: await askDaemon(socket, 'GET', '/status'), notPid: null }
+  }
+  const fresh = mustRestart(before)
+  const status = await askDaemon(socket, 'POST', fresh ? '/restart' : '/start')
+  return { status, notPid: fresh ? before.engine.pid : null }
+}
+
+export interface Wanted {
+  readonly status: Status
+  /** The engine that a restart replaces. */
+  readonly notPid: number | null
+}
+
+/** Waits until the engine that `wantEngine` asked for answers, showing how far it is. */
+export async function awaitEngine(
+  context: Context,
+  wanted: Wanted,
+  progress: Pick<Progress, 'update'>,
+): Promise<Status> {
+  const watching = new AbortController()
+  try {
+    return await waitReady(watchDaemon(context.paths.controlSocket, watching.signal), {
+      notPid: wanted.notPid,
+      onStatus: (status) => progress.update(status.engine.loadProgress, waitingText(status)),
+    })
+  } finally {
+    watching.abort()
+  }
+}

@@ -1,0 +1,234 @@
+/** Every config key: what it means, what is allowed, and its default with the reason. Pure. */
+import { z } from 'zod'
+import { parseBytes, parseDurationMs } from '../units.ts'
+
+/** How a value is written in an environment variable or a flag, and in which shape the file has it. */
+export type SettingKind = 'text' | 'path' | 'integer' | 'list'
+
+export interface Setting<Value> {
+  readonly kind: SettingKind
+  /** Turns the value as written in the file into the one that `Config` holds. */
+  readonly schema: z.ZodType<Value>
+  /** What may be written, for people: "must be …". */
+  readonly allowed: string
+  /** As it would be written in the file; `null` = not set. */
+  readonly default: string | number | readonly string[] | null
+  /** Why this default. */
+  readonly reason: string
+  readonly description: string
+}
+
+interface About {
+  readonly default: Setting<unknown>['default']
+  readonly reason: string
+  readonly description: string
+}
+
+/** No timer of Node reaches beyond 24.8 days. */
+const MAX_DURATION = '24h'
+
+export const SETTINGS = {
+  'model.path': optional(
+    path({
+      default: null,
+      reason:
+        'what `oss20bd up` chose (models/current) is right unless you have a file of your own',
+      description: 'The GGUF model file',
+    }),
+  ),
+  'model.alias': text(z.string().regex(/^[\w./-]+$/), 'a name of letters, digits and . _ / -', {
+    default: 'gpt-oss-20b',
+    reason: 'the name that apps already use for this model',
+    description: 'The model name that the public port answers to',
+  }),
+  'model.contextTokens': integer(512, 131_072, {
+    default: 32_768,
+    reason: 'holds long chats and whole source files, and fits beside other apps in 32 GiB',
+    description: 'The context of one conversation, in tokens; the model was trained for 131072',
+  }),
+  'model.slots': integer(1, 256, {
+    default: 1,
+    reason: 'one person asks one question at a time; every further slot costs memory',
+    description: 'How many requests the engine works on at once',
+  }),
+  'engine.path': optional(
+    path({
+      default: null,
+      reason: 'the engine that `oss20bd build` compiled (engines/current) is the tested one',
+      description: 'An installed llama-server to use instead of the built one',
+    }),
+  ),
+  'engine.extraArgs': list(z.string(), 'a list of texts', {
+    default: [],
+    reason: 'oss20bd sets every option that it needs',
+    description: 'Further llama-server options, added at the end of its command line',
+  }),
+  'engine.startTimeout': duration('1s', {
+    default: '5min',
+    reason: '12 GB from a slow disk take minutes, a load that stands still for 5 is stuck',
+    description: 'How long a starting engine may show no progress before it is stopped',
+  }),
+  'engine.drainTimeout': duration('0s', {
+    default: '30s',
+    reason: 'most answers end within it, and a service manager waits 60 s in all',
+    description: 'How long a stop waits for open requests',
+  }),
+  'engine.exitGrace': duration('0s', {
+    default: '10s',
+    reason: 'freeing the GPU memory of a 12 GB model takes seconds',
+    description: 'How long the engine may take to leave politely before SIGTERM',
+  }),
+  'engine.termGrace': duration('0s', {
+    default: '2s',
+    reason: 'an engine that ignored the polite way is most likely stuck',
+    description: 'How long the engine may take after SIGTERM before SIGKILL',
+  }),
+  'restart.baseDelay': duration('0s', {
+    default: '1s',
+    reason: 'the first restart is at once; from the second on a short breath avoids a tight loop',
+    description: 'The wait before the second restart in a row; it doubles with each further one',
+  }),
+  'restart.maxDelay': duration('0s', {
+    default: '60s',
+    reason: 'after a longer wait people believe that it is gone for good',
+    description: 'The longest wait between two restarts',
+  }),
+  'restart.window': duration('1s', {
+    default: '10min',
+    reason: 'an engine that has run well for 10 minutes deserves a fresh count',
+    description: 'Deaths longer ago than this are forgotten',
+  }),
+  'restart.maxDeaths': integer(1, 1000, {
+    default: 8,
+    reason:
+      'about 3 minutes of tries: enough for a passing shortage, too few to heat a laptop all night',
+    description: 'How many deaths within restart.window make oss20bd give up',
+  }),
+  'proxy.host': text(z.string().regex(/^[\w.:-]+$/), 'an IP address or a host name', {
+    default: '127.0.0.1',
+    reason: 'only this machine can reach it',
+    description: 'The address that the public port listens on',
+  }),
+  'proxy.port': integer(0, 65_535, {
+    default: 8020,
+    reason: 'not used by other well-known model servers',
+    description: 'The public port; 0 takes any free one',
+  }),
+  'proxy.holdTimeout': duration('0s', {
+    default: '120s',
+    reason: 'covers a restart with a load from a slow disk; load progress renews it',
+    description: 'How long a request is held while the engine starts or restarts',
+  }),
+  'proxy.allowedHosts': list(
+    z.string().regex(/^[\w.:[\]-]+$/),
+    'a list of host names, as "mac.local"',
+    {
+      default: [],
+      reason: 'loopback names are always allowed; any other could be a DNS rebinding attack',
+      description: 'Further names that a request may have in its Host header',
+    },
+  ),
+  'proxy.allowedOrigins': list(
+    z.string().regex(/^[a-z][\w+.-]*:\/\/[^/\s]+$/i),
+    'a list of origins, as "https://chat.example.org"',
+    {
+      default: [],
+      reason: 'a web page you happen to visit must not talk to your model',
+      description: 'Web origins, beside loopback ones, that may call the public port',
+    },
+  ),
+  'memory.budget': optional(
+    bytes('1GiB', '1024TiB', {
+      default: null,
+      reason: 'the physical memory of this machine is the right budget for most',
+      description: 'The memory that the model and all other apps share',
+    }),
+  ),
+  'memory.reserve': bytes('0B', '1024TiB', {
+    default: '4GiB',
+    reason: 'a browser, an editor and the system need about that much',
+    description: 'The part of memory.budget that is kept free for other apps',
+  }),
+  'log.level': text(
+    z.enum(['debug', 'info', 'warn', 'error']),
+    '"debug", "info", "warn" or "error"',
+    {
+      default: 'info',
+      reason: 'tells every state change without the chatter of the engine',
+      description: 'The least important lines that are logged',
+    },
+  ),
+  'log.maxSize': bytes('16KiB', '1GiB', {
+    default: '10MiB',
+    reason: 'weeks of normal use, and still opens in any editor',
+    description: 'A log file that reaches this size is set aside',
+  }),
+  'log.keep': integer(0, 100, {
+    default: 5,
+    reason: 'with log.maxSize it bounds the logs at 120 MiB',
+    description: 'How many older files are kept of each of the two logs',
+  }),
+}
+
+export type SettingKey = keyof typeof SETTINGS
+
+/** The parsed values by key, as `Config` holds them. */
+export type SettingValues = {
+  readonly [Key in SettingKey]: z.output<(typeof SETTINGS)[Key]['schema']>
+}
+
+export const SETTING_KEYS: readonly SettingKey[] = Object.keys(SETTINGS).filter(isSettingKey)
+
+export function isSettingKey(key: string): key is SettingKey {
+  return Object.hasOwn(SETTINGS, key)
+}
+
+/** `proxy.holdTimeout` to `OSS20BD_PROXY_HOLD_TIMEOUT`. */
+export function variableOf(key: SettingKey): string {
+  return `OSS20BD_${key.replace(/[A-Z]/g, '_$&').replace('.', '_').toUpperCase()}`
+}
+
+function text<Value>(schema: z.ZodType<Value>, allowed: string, about: About): Setting<Value> {
+  return { kind: 'text', schema, allowed, ...about }
+}
+
+function path(about: About): Setting<string> {
+  return { kind: 'path', schema: z.string().trim().min(1), allowed: 'the path of a file', ...about }
+}
+
+function integer(min: number, max: number, about: About): Setting<number> {
+  const allowed = `a whole number from ${min} to ${max}`
+  return { kind: 'integer', schema: z.int().min(min).max(max), allowed, ...about }
+}
+
+function list(item: z.ZodType<string>, allowed: string, about: About): Setting<readonly string[]> {
+  return { kind: 'list', schema: z.array(item), allowed, ...about }
+}
+
+function duration(min: string, about: About): Setting<number> {
+  const allowed = `a duration with a unit (ms, s, min, h) from ${min} to ${MAX_DURATION}`
+  return text(quantity(parseDurationMs, min, MAX_DURATION), allowed, about)
+}
+
+function bytes(min: string, max: string, about: About): Setting<number> {
+  const allowed = `a size with a unit (MB, GB, MiB, GiB) from ${min} to ${max}`
+  return text(quantity(parseBytes, min, max), allowed, about)
+}
+
+/** The same setting, which may be left without a value. */
+function optional<Value>(setting: Setting<Value>): Setting<Value | null> {
+  return { ...setting, schema: setting.schema.nullable() }
+}
+
+function quantity(
+  parse: (text: string) => number | null,
+  min: string,
+  max: string,
+): z.ZodType<number> {
+  return z.string().transform((written, context) => {
+    const value = parse(written)
+    if (value !== null && value >= (parse(min) ?? 0) && value <= (parse(max) ?? 0)) return value
+    context.addIssue('out of range')
+    return z.NEVER
+  })
+}

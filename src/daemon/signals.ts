@@ -1,0 +1,30 @@
+/** First SIGTERM, SIGINT or SIGHUP: graceful stop. A second SIGTERM or SIGINT: leave now. */
+
+export interface StopHandlers {
+  /** Called once. */
+  graceful(signal: NodeJS.Signals): void
+  now(): void
+}
+
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
+/** Returns a function that gives the signals back to Node. */
+export function onStopSignals(
+  handlers: StopHandlers,
+  source: Pick<NodeJS.Process, 'on' | 'off'> = process,
+): () => void {
+  let stopping = false
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (!stopping) {
+      stopping = true
+      handlers.graceful(signal)
+    } else if (signal !== 'SIGHUP') {
+      // A closing terminal sends SIGHUP more than once (the kernel and the shell): nobody is in a hurry.
+      handlers.now()
+    }
+  }
+  for (const signal of STOP_SIGNALS) source.on(signal, onSignal)
+  return () => {
+    for (const signal of STOP_SIGNALS) source.off(signal, onSignal)
+  }
+}

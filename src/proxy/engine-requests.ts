@@ -1,0 +1,144 @@
+/** Takes one request for the engine from hold to answer, and decides what a failure means for its client. */
+import type { ClientRequest } from 'node:http'
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../log.ts'
+import { type Exchange, type ForwardOutcome, forward } from './forward.ts'
+import { Hold, type HoldEnd } from './hold.ts'
+import type { InFlight } from './in-flight.ts'
+import { errorEvent, type OwnError } from './own-answer.ts'
+import { breakOff, sendOwnError } from './send.ts'
+import type { UpstreamSource } from './upstream.ts'
+
+export interface EngineRequestsOptions {
+  readonly upstream: UpstreamSource
+  readonly holdTimeoutMs: number
+  readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>
+  readonly log: Logger
+  readonly inFlight: InFlight
+  /** Aborts when the port closes: whoever still waits is told. */
+  readonly closing: AbortSignal
+}
+
+/** A full accept queue clears within a moment; a dying engine is soon reported as a change anyway. */
+const RECONNECT_DELAYS_MS = [25, 50, 100, 250, 500, 1000]
+
+type Pause = { readonly delayMs: number; readonly reason: string }
+
+export class EngineRequests {
+  readonly #options: EngineRequestsOptions
+  readonly #open = new Set<ClientRequest>()
+
+  constructor(options: EngineRequestsOptions) {
+    this.#options = options
+  }
+
+  /** Answers one request; resolves when nothing more will happen with it. */
+  async answer(exchange: Exchange): Promise<void> {
+    const gone = new AbortController()
+    const leave = (): void => gone.abort()
+    const { closing } = this.#options
+    exchange.res.once('close', leave)
+    closing.addEventListener('abort', leave, { once: true })
+    if (closing.aborted || exchange.res.destroyed) leave()
+    try {
+      await this.#untilAnswered(exchange, gone.signal)
+    } finally {
+      exchange.res.off('close', leave)
+      closing.removeEventListener('abort', leave)
+    }
+  }
+
+  /** Destroys every connection to the engine; their clients are told as if the engine had died. */
+  closeUpstream(): void {
+    for (const request of this.#open) request.destroy(new Error('the connection was closed'))
+  }
+
+  async #untilAnswered(exchange: Exchange, signal: AbortSignal): Promise<void> {
+    const hold = new Hold({ ...this.#options, source: this.#options.upstream, signal })
+    let pause: Pause | undefined
+    for (let attempt = 0; ; attempt += 1) {
+      const end = await this.#hold(hold, pause)
+      if (end.kind !== 'ready') return this.#notForwarded(exchange, end)
+      const outcome = await this.#options.inFlight.during(() =>
+        forward(exchange, end.socketPath, this.#open),
+      )
+      if (outcome.kind !== 'not-sent') return this.#conclude(exchange, outcome)
+      const delayMs = RECONNECT_DELAYS_MS[attempt] ?? 1000
+      pause = { delayMs, reason: `the engine takes no connection: ${outcome.reason}` }
+    }
+  }
+
+  #hold(hold: Hold, pause: Pause | undefined): Promise<HoldEnd> {
+    // The usual case waits for nothing and is not counted as held.
+    if (pause === undefined && this.#options.upstream.current().kind === 'ready') return hold.wait()
+    return this.#options.inFlight.held(() => hold.wait(pause))
+  }
+
+  #notForwarded(exchange: Exchange, end: Exclude<HoldEnd, { kind: 'ready' }>): void {
+    switch (end.kind) {
+      case 'unavailable':
+        return this.#fail(exchange, {
+          status: 503,
+          code: 'engine_unavailable',
+          message: `Cannot answer: ${end.message}`,
+          hint: end.hint,
+          retryAfterS: 30,
+        })
+      case 'timeout':
+        return this.#fail(exchange, {
+          status: 503,
+          code: 'engine_not_ready',
+          message: `Cannot answer yet: ${end.message}`,
+          hint: 'oss20bd status shows what it is doing',
+          retryAfterS: 5,
+        })
+      case 'aborted':
+        if (exchange.res.destroyed) return
+        return this.#fail(exchange, {
+          status: 503,
+          code: 'stopping',
+          message: 'Cannot answer: oss20bd is stopping',
+          retryAfterS: 5,
+        })
+    }
+  }
+
+  #conclude(exchange: Exchange, outcome: Exclude<ForwardOutcome, { kind: 'not-sent' }>): void {
+    switch (outcome.kind) {
+      case 'answered':
+        this.#options.inFlight.served()
+        exchange.req.resume()
+        return
+      case 'client-gone':
+        return
+      case 'not-sendable':
+        return sendOwnError(exchange, {
+          status: 400,
+          code: 'bad_request',
+          message: `Cannot pass the request on: ${outcome.reason}`,
+        })
+      case 'died':
+        return this.#died(exchange, outcome)
+    }
+  }
+
+  #died(exchange: Exchange, outcome: Extract<ForwardOutcome, { kind: 'died' }>): void {
+    const { reason, answerStarted, bytesToClient, betweenEvents } = outcome
+    this.#options.log.warn('answer cut off by the engine', { reason, answerStarted, bytesToClient })
+    const error: OwnError = {
+      status: 502,
+      code: 'engine_died',
+      message: `Cannot finish the answer: the connection to the engine ended (${reason})`,
+      retryAfterS: 1,
+    }
+    if (!answerStarted) return this.#fail(exchange, error)
+    this.#options.inFlight.failed()
+    if (betweenEvents) exchange.res.end(errorEvent(error))
+    else breakOff(exchange)
+  }
+
+  #fail(exchange: Exchange, error: OwnError): void {
+    this.#options.inFlight.failed()
+    sendOwnError(exchange, error)
+  }
+}

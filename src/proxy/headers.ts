@@ -1,0 +1,93 @@
+/** Which headers cross the proxy, in either direction. Pure. */
+
+/** Headers as node:http's `rawHeaders` has them: name, value, name, value; order, case and duplicates kept. */
+export type RawHeaders = readonly string[]
+
+/** They describe one connection, not the message (RFC 9110 7.6.1). */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/**
+ * Never shown to the engine: what a client proves itself with, and the header that makes the engine
+ * generate on for minutes after the client has gone. `Expect` is answered by the proxy itself.
+ */
+const NOT_FOR_ENGINE = new Set([
+  'authorization',
+  'api-key',
+  'x-api-key',
+  'cookie',
+  'x-conversation-id',
+  'expect',
+])
+
+/** A client that names these in `Connection` wants the two servers to read one body differently. */
+const NEVER_DROPPED = new Set(['content-length', 'host'])
+
+/** The headers to send to the engine for a request with these headers. The framing of the body stays what it was. */
+export function toEngine(method: string, raw: RawHeaders): string[] {
+  const kept: string[] = []
+  const dropped = hopByHop(raw)
+  let hasHost = false
+  for (const [name, value] of pairs(raw)) {
+    const key = name.toLowerCase()
+    if (dropped.has(key) || NOT_FOR_ENGINE.has(key)) continue
+    if (key !== 'host') kept.push(name, value)
+    else if (!hasHost) {
+      kept.push(name, 'localhost')
+      hasHost = true
+    }
+  }
+  if (!hasHost) kept.unshift('Host', 'localhost')
+  return [...kept, ...framing(method, raw)]
+}
+
+/** The headers to send to the client for an answer with these headers. */
+export function toClient(raw: RawHeaders): string[] {
+  const dropped = hopByHop(raw)
+  return pairs(raw)
+    .filter(([name]) => !dropped.has(name.toLowerCase()))
+    .flat()
+}
+
+/** Every value of one header, in order; `name` in lower case. */
+export function valuesOf(raw: RawHeaders, name: string): string[] {
+  return pairs(raw)
+    .filter(([other]) => other.toLowerCase() === name)
+    .map(([, value]) => value)
+}
+
+/**
+ * Says how long the body is where the kept headers do not. Left alone, node:http sends the body of a
+ * chunked GET without any framing, and the engine would read that body as the next request.
+ */
+function framing(method: string, raw: RawHeaders): string[] {
+  if (valuesOf(raw, 'transfer-encoding').length > 0) return ['Transfer-Encoding', 'chunked']
+  if (valuesOf(raw, 'content-length').length > 0) return []
+  return method === 'GET' || method === 'HEAD' ? [] : ['Content-Length', '0']
+}
+
+function hopByHop(raw: RawHeaders): Set<string> {
+  const names = new Set(HOP_BY_HOP)
+  for (const value of valuesOf(raw, 'connection')) {
+    for (const name of value.split(',')) names.add(name.trim().toLowerCase())
+  }
+  for (const name of NEVER_DROPPED) names.delete(name)
+  return names
+}
+
+function pairs(raw: RawHeaders): [string, string][] {
+  const result: [string, string][] = []
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    result.push([raw[index] ?? '', raw[index + 1] ?? ''])
+  }
+  return result
+}

@@ -1,0 +1,99 @@
+/** Answers that come from oss20bd itself and not from the engine. Pure. */
+import type { Upstream } from './upstream.ts'
+
+export interface OwnAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export interface OwnError {
+  readonly status: number
+  readonly code: string
+  readonly message: string
+  readonly hint?: string | undefined
+  /** Whole seconds after which a new try makes sense. */
+  readonly retryAfterS?: number
+}
+
+/**
+ * OpenAI's shape. `src` is inside `error`, because client libraries hand on that object and drop the rest:
+ * it tells our errors from the engine's.
+ */
+export function ownError(error: OwnError): OwnAnswer {
+  const retry = error.retryAfterS === undefined ? {} : { 'Retry-After': String(error.retryAfterS) }
+  return json(error.status, { error: errorObject(error) }, retry)
+}
+
+/** The last event of a stream that cannot go on. No `[DONE]` follows. */
+export function errorEvent(error: OwnError): string {
+  return `data: ${JSON.stringify({ error: errorObject(error) })}\n\n`
+}
+
+/** `GET /health`: 200 only when a request would go straight through. */
+export function healthAnswer(upstream: Upstream): OwnAnswer {
+  switch (upstream.kind) {
+    case 'ready':
+      return json(200, { status: 'ok' })
+    case 'pending':
+      return json(503, { status: 'loading', message: upstream.message }, { 'Retry-After': '1' })
+    case 'unavailable': {
+      const { message, hint } = upstream
+      return json(503, { status: 'unavailable', message, hint })
+    }
+  }
+}
+
+/** `GET /v1/models`: the same list whether the engine is up or not. */
+export function modelsAnswer(models: readonly string[]): OwnAnswer {
+  const data = models.map((id) => ({ id, object: 'model', created: 0, owned_by: 'oss20bd' }))
+  return json(200, { object: 'list', data })
+}
+
+/** A browser asks first whether a page of `origin` (already judged) may send `requestedHeaders`. */
+export function preflightAnswer(requestedHeaders: string | undefined): OwnAnswer {
+  const headers = {
+    'Access-Control-Allow-Methods': 'GET, HEAD, OPTIONS',
+    'Access-Control-Allow-Headers': requestedHeaders ?? '*',
+  }
+  return { status: 204, headers, body: '' }
+}
+
+/** Our endpoints can only be read. */
+export function readOnlyAnswer(method: string): OwnAnswer {
+  const message = `Cannot ${method} here: the method must be GET or HEAD`
+  const answer = ownError({ status: 405, code: 'method_not_allowed', message })
+  return { ...answer, headers: { ...answer.headers, Allow: 'GET, HEAD, OPTIONS' } }
+}
+
+/** What a page of `origin` (already judged) needs to be let read an answer. */
+export function readableBy(origin: string | undefined): Record<string, string> {
+  return origin === undefined ? {} : { 'Access-Control-Allow-Origin': origin, Vary: 'Origin' }
+}
+
+function errorObject(error: OwnError): Record<string, string> {
+  return {
+    message: error.hint === undefined ? error.message : `${error.message} (${error.hint})`,
+    type: typeOf(error.status),
+    code: error.code,
+    src: 'oss20bd',
+  }
+}
+
+/** The engine's own words for the same statuses. */
+function typeOf(status: number): string {
+  if (status === 403) return 'permission_error'
+  if (status === 404) return 'not_found_error'
+  if (status === 501) return 'not_supported_error'
+  if (status === 503) return 'unavailable_error'
+  return status < 500 ? 'invalid_request_error' : 'server_error'
+}
+
+function json(status: number, value: unknown, headers: Record<string, string> = {}): OwnAnswer {
+  const body = `${JSON.stringify(value)}\n`
+  return {
+    status,
+    headers: { 'Content-Type': 'application/json; charset=utf-8', ...headers },
+    body,
+  }
+}

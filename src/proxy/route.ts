@@ -1,0 +1,65 @@
+/** What a request is for: an answer of our own, the engine, or nothing we serve. Pure. */
+import { type RawHeaders, valuesOf } from './headers.ts'
+
+export type Route =
+  | { readonly kind: 'health' }
+  | { readonly kind: 'models' }
+  /** Ours by name, with nothing there. */
+  | { readonly kind: 'own-unknown'; readonly path: string }
+  | { readonly kind: 'engine' }
+  | { readonly kind: 'refused'; readonly status: 400 | 501; readonly message: string }
+
+/** `target` is the request target as it came (`req.url`). */
+export function routeOf(target: string, raw: RawHeaders): Route {
+  const path = pathOf(target)
+  if (path === null) {
+    return refused(400, 'Cannot read the request target: it must be a path from / without .. in it')
+  }
+  return unsupported(raw) ?? routeOfPath(path)
+}
+
+function routeOfPath(path: string): Route {
+  // The engine has both spellings of each; the daemon answers, so that neither waits for the engine.
+  if (path === '/health' || path === '/v1/health') return { kind: 'health' }
+  if (path === '/v1/models' || path === '/models') return { kind: 'models' }
+  if (path === '/metrics' || path === '/oss20bd' || path.startsWith('/oss20bd/')) {
+    return { kind: 'own-unknown', path }
+  }
+  return { kind: 'engine' }
+}
+
+/** The decoded path (the engine decodes too, so `/%6detrics` is `/metrics`), or `null` when it is not plain. */
+function pathOf(target: string): string | null {
+  if (!target.startsWith('/')) return null
+  const encoded = target.split(/[?#]/, 1)[0] ?? ''
+  try {
+    const path = decodeURIComponent(encoded)
+    return path.split(/[/\\]/).includes('..') ? null : path
+  } catch {
+    return null
+  }
+}
+
+function unsupported(raw: RawHeaders): Route | null {
+  // Plain HTTP clients offer `h2c` with every request and mean "or go on as we are"; other protocols mean it.
+  const upgrades = valuesOf(raw, 'upgrade').flatMap(listOf)
+  if (upgrades.some((protocol) => protocol !== 'h2c')) {
+    return refused(501, `Cannot change to ${upgrades.join(', ')}: the protocol must be HTTP`)
+  }
+  const codings = valuesOf(raw, 'transfer-encoding').flatMap(listOf)
+  if (codings.some((coding) => coding !== 'chunked')) {
+    return refused(501, 'Cannot read the body: its Transfer-Encoding must be chunked')
+  }
+  return null
+}
+
+function listOf(value: string): string[] {
+  return value
+    .split(',')
+    .map((item) => item.trim().toLowerCase())
+    .filter((item) => item !== '')
+}
+
+function refused(status: 400 | 501, message: string): Route {
+  return { kind: 'refused', status, message }
+}

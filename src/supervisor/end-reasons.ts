@@ -1,0 +1,28 @@
+/** Why we ended a run ourselves, in words for a person. Pure. */
+import type { ExitReason } from '../engine.ts'
+import { formatDuration } from '../units.ts'
+
+export const neverStarted: ExitReason = {
+  cause: 'asked',
+  permanent: false,
+  message: 'It was asked to stop before it was started',
+  hint: null,
+}
+
+export function startTimedOut(afterMs: number): ExitReason {
+  return {
+    cause: 'start-timeout',
+    permanent: false,
+    message: `It gave no sign of progress for ${formatDuration(afterMs)} while starting`,
+    hint: 'oss20bd logs --engine shows its last lines; engine.startTimeout in the config gives it longer',
+  }
+}
+
+export function noAnswer(why: string): ExitReason {
+  return {
+    cause: 'unknown',
+    permanent: false,
+    message: `It loaded but did not answer a request for one token: ${why}`,
+    hint: 'oss20bd logs --engine shows its last lines',
+  }
+}

@@ -1,0 +1,197 @@
+/** A public port in front of a plain HTTP server on a unix socket, both doing only what the test says. */
+import { once } from 'node:events'
+import http from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { type Clock, systemClock } from '../../src/clock.ts'
+import {
+  createProxyServer,
+  type ProxyServer,
+  type ProxyServerOptions,
+} from '../../src/proxy/proxy-server.ts'
+import type { Upstream, UpstreamSource } from '../../src/proxy/upstream.ts'
+import { RecordingLogger } from './recording-logger.ts'
+import { tempDir } from './temp-dir.ts'
+
+/** An UpstreamSource that is what the test last set. */
+export class ScriptedUpstream implements UpstreamSource {
+  #now: Upstream
+  #waiters = new Set<() => void>()
+
+  constructor(now: Upstream) {
+    this.#now = now
+  }
+
+  get waiters(): number {
+    return this.#waiters.size
+  }
+
+  current(): Upstream {
+    return this.#now
+  }
+
+  changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const wake = (): void => {
+        this.#waiters.delete(wake)
+        resolve()
+      }
+      this.#waiters.add(wake)
+      signal.addEventListener(
+        'abort',
+        () => {
+          this.#waiters.delete(wake)
+          reject(new DOMException('The operation was aborted', 'AbortError'))
+        },
+        { once: true },
+      )
+    })
+  }
+
+  set(next: Upstream): void {
+    this.#now = next
+    for (const wake of this.#waiters) wake()
+  }
+}
+
+export interface Rig extends AsyncDisposable {
+  readonly proxy: ProxyServer
+  readonly url: string
+  readonly port: number
+  readonly upstream: ScriptedUpstream
+  readonly log: RecordingLogger
+  readonly socketPath: string
+  readonly ready: Upstream
+  /** Starts (again) a server on the engine's socket. */
+  startEngine(handler: http.RequestListener): Promise<http.Server>
+  /** A bare connection to the public port. */
+  connect(): Promise<Socket>
+  /** A request to the public port, not yet ended. */
+  request(path: string, options?: http.RequestOptions): http.ClientRequest
+}
+
+export const loading = (progress: number | null = null): Upstream => ({
+  kind: 'pending',
+  message: 'the model is loading',
+  progress,
+})
+
+/** `handler` answers at the engine's socket; without one there is no engine, and the upstream is pending. */
+export async function startRig(
+  handler?: http.RequestListener,
+  changes: Partial<ProxyServerOptions> & { clock?: Clock } = {},
+): Promise<Rig> {
+  const dir = await tempDir()
+  const socketPath = dir.file('e.sock')
+  const ready: Upstream = { kind: 'ready', socketPath, runId: 1 }
+  const upstream = new ScriptedUpstream(handler === undefined ? loading() : ready)
+  const log = new RecordingLogger()
+  const proxy = createProxyServer({
+    host: '127.0.0.1',
+    port: 0,
+    models: ['gpt-oss-20b'],
+    holdTimeoutMs: 10_000,
+    allowedHosts: [],
+    allowedOrigins: [],
+    upstream,
+    clock: systemClock,
+    log,
+    findPortHolder: async () => null,
+    ...changes,
+  })
+  const engines: http.Server[] = []
+  const sockets: { destroy(): unknown }[] = []
+  const startEngine = async (listener: http.RequestListener): Promise<http.Server> => {
+    const server = http.createServer(listener)
+    engines.push(server)
+    server.listen(socketPath)
+    await once(server, 'listening')
+    return server
+  }
+  if (handler !== undefined) await startEngine(handler)
+  const { url } = await proxy.listen()
+  const port = Number(new URL(url).port)
+  return {
+    proxy,
+    url,
+    port,
+    upstream,
+    log,
+    socketPath,
+    ready,
+    startEngine,
+    connect: async () => {
+      const socket = connect(port, '127.0.0.1')
+      sockets.push(socket)
+      socket.on('error', () => {})
+      await once(socket, 'connect')
+      return socket
+    },
+    request: (path, options = {}) => {
+      const request = http.request({ host: '127.0.0.1', port, path, agent: false, ...options })
+      sockets.push(request)
+      request.on('error', () => {})
+      return request
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy()
+      for (const engine of engines) engine.closeAllConnections()
+      await proxy.close()
+      await Promise.all(engines.map((engine) => new Promise((done) => engine.close(done))))
+      await dir[Symbol.asyncDispose]()
+    },
+  }
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: http.IncomingHttpHeaders
+  readonly rawHeaders: readonly string[]
+  readonly body: Buffer
+  /** False when the connection ended before the answer did. */
+  readonly whole: boolean
+}
+
+/** Sends `body` and resolves to the answer, whole or cut off. Rejects when there is none at all. */
+export async function answerOf(
+  request: http.ClientRequest,
+  body?: string | Buffer,
+): Promise<Answer> {
+  request.end(body)
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  return readAnswer(response)
+}
+
+export async function readAnswer(response: http.IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = []
+  response.on('data', (chunk: Buffer) => chunks.push(chunk))
+  response.on('error', () => {})
+  await new Promise((resolve) => response.once('close', resolve))
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    rawHeaders: response.rawHeaders,
+    body: Buffer.concat(chunks),
+    whole: response.complete,
+  }
+}
+
+export interface ErrorBody {
+  readonly error: { readonly message: string; readonly code: string; readonly src: string }
+}
+
+export function errorOf(answer: Answer): ErrorBody['error'] {
+  return (JSON.parse(answer.body.toString()) as ErrorBody).error
+}
+
+/** Lets the event loop turn until `condition` holds; the test's own time limit ends it otherwise. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) {
+    await new Promise<void>((resolve) => {
+      setImmediate(resolve)
+    })
+  }
+}
+
+export function portOf(server: http.Server): number {
+  return (server.address() as AddressInfo).port
+}

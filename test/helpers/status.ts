@@ -1,0 +1,64 @@
+/** A Status of a daemon that is well, for tests to change. */
+import type { Status } from '../../src/daemon/control-protocol.ts'
+
+export type StatusChange = {
+  readonly [Part in keyof Status]?: Status[Part] | Partial<Status[Part]>
+}
+
+export function makeStatus(change: StatusChange = {}): Status {
+  const merged = Object.entries(READY).map(([name, part]) => {
+    const changed = change[name as keyof Status]
+    return [
+      name,
+      typeof part === 'object' && typeof changed === 'object'
+        ? { ...part, ...changed }
+        : (changed ?? part),
+    ]
+  })
+  return Object.fromEntries(merged) as unknown as Status
+}
+
+const READY: Status = {
+  daemon: {
+    pid: 100,
+    version: '0.1.0',
+    uptimeMs: 7_500_000,
+    home: '/home/a',
+    logs: '/home/a/logs',
+  },
+  wanted: 'up',
+  engine: {
+    state: 'ready',
+    detail: 'answering',
+    sinceMs: 192_000,
+    pid: 200,
+    version: 'b1',
+    path: '/home/a/engines/current/bin/llama-server',
+    restarts: 0,
+    lastExit: null,
+    loadProgress: null,
+  },
+  model: {
+    name: 'gpt-oss-20b',
+    path: '/home/a/models/current',
+    testModel: false,
+    contextTokens: 32_768,
+    slots: 1,
+  },
+  proxy: {
+    url: 'http://127.0.0.1:8020',
+    inFlight: 1,
+    queued: 0,
+    held: 2,
+    replayed: 3,
+    failed: 0,
+  },
+  memory: {
+    level: 'ok',
+    budgetBytes: 28 * 2 ** 30,
+    plannedBytes: 13 * 2 ** 30,
+    footprintBytes: 12 * 2 ** 30,
+    availableBytes: 9 * 2 ** 30,
+  },
+  throughput: { generatedTokensPerSecond: 41.25, promptTokensPerSecond: 380 },
+}

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest'
+import { formatLogEntry, parseLogLine } from '../../../src/cli/log-entry.ts'
+import { NO_PAINT } from '../../../src/cli/paint.ts'
+
+const format = (value: unknown): string =>
+  formatLogEntry(parseLogLine(JSON.stringify(value)), NO_PAINT)
+
+test('a line says when, how bad, who, what and the facts', () => {
+  const at = '2026-01-01T10:00:00.123Z'
+  expect(
+    format({
+      at,
+      level: 'warn',
+      source: 'engine',
+      message: 'out of slots',
+      pid: 7,
+      why: 'too busy',
+    }),
+  ).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:00\.123 warn {2}engine out of slots pid=7 why="too busy"$/)
+})
+
+test('a line that was cut is shown as it is', () => {
+  const entry = parseLogLine('{"at":"2026-01-01T10:0')
+  expect(entry.atMs).toBeNull()
+  expect(formatLogEntry(entry, NO_PAINT)).toContain('{"at":"2026-01-01T10:0')
+})
+
+test('what the engine prints cannot control the terminal', () => {
+  expect(format({ message: 'red \u001B[31m and\na line' })).toContain(
+    'red \\x1b[31m and\\x0aa line',
+  )
+})

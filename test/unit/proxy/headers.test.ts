@@ -1,0 +1,84 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { toClient, toEngine, valuesOf } from '../../../src/proxy/headers.ts'
+
+const name = fc.stringMatching(/^[A-Za-z][A-Za-z0-9-]{0,12}$/)
+const value = fc.stringMatching(/^[ -~]{0,20}$/)
+const rawHeaders = fc.array(fc.tuple(name, value)).map((list) => list.flat())
+const SECRETS = ['authorization', 'api-key', 'x-api-key', 'cookie', 'x-conversation-id']
+const HOPS = ['connection', 'keep-alive', 'te', 'trailer', 'upgrade', 'proxy-authorization']
+
+function names(raw: readonly string[]): string[] {
+  return raw.filter((_, index) => index % 2 === 0).map((each) => each.toLowerCase())
+}
+
+describe('toEngine', () => {
+  test('it keeps order, case and duplicates of what passes', () => {
+    const raw = ['X-B', '1', 'Host', 'a:1', 'x-b', '2', 'Accept', '*/*', 'X-B', '3']
+    expect(toEngine('GET', raw)).toEqual([
+      ...['X-B', '1', 'Host', 'localhost', 'x-b', '2', 'Accept', '*/*', 'X-B', '3'],
+    ])
+  })
+
+  test.each(SECRETS)('it never shows %s to the engine', (secret) => {
+    const raw = ['Host', 'a', secret.toUpperCase(), 's3cret', 'Accept', '*/*']
+    expect(toEngine('GET', raw).join()).not.toContain('s3cret')
+  })
+
+  test('it drops what Connection names, but never what frames the message', () => {
+    const raw = ['Host', 'a', 'Connection', 'X-Mine, content-length ,HOST', 'x-mine', '1']
+    expect(toEngine('POST', [...raw, 'Content-Length', '5'])).toEqual([
+      ...['Host', 'localhost', 'Content-Length', '5'],
+    ])
+  })
+
+  test('it adds a Host where HTTP/1.0 had none', () => {
+    expect(toEngine('GET', ['Accept', '*/*'])).toEqual(['Host', 'localhost', 'Accept', '*/*'])
+  })
+
+  test.each([
+    ['GET', [], []],
+    ['HEAD', [], []],
+    ['POST', [], ['Content-Length', '0']],
+    ['DELETE', [], ['Content-Length', '0']],
+    ['GET', ['Transfer-Encoding', 'chunked'], ['Transfer-Encoding', 'chunked']],
+    ['POST', ['transfer-encoding', 'Chunked'], ['Transfer-Encoding', 'chunked']],
+    ['POST', ['Content-Length', '7'], ['Content-Length', '7']],
+  ])('it says the length of the body of %s %j as %j', (method, given, expected) => {
+    expect(toEngine(method, ['Host', 'a', ...given])).toEqual(['Host', 'localhost', ...expected])
+  })
+
+  test('whatever comes in, one Host goes out, no secret, nothing of the connection', () => {
+    const hostile = fc.tuple(
+      fc.constantFrom(...SECRETS, ...HOPS, 'Host', 'Transfer-Encoding', 'Content-Length'),
+      value,
+    )
+    const mixed = fc.array(fc.oneof(fc.tuple(name, value), hostile)).map((list) => list.flat())
+    fc.assert(
+      fc.property(mixed, fc.constantFrom('GET', 'POST', 'PUT'), (raw, method) => {
+        const out = toEngine(method, raw)
+        expect(valuesOf(out, 'host')).toEqual(['localhost'])
+        for (const each of [...SECRETS, ...HOPS]) expect(names(out)).not.toContain(each)
+        expect(valuesOf(out, 'transfer-encoding').length).toBeLessThanOrEqual(1)
+      }),
+    )
+  })
+})
+
+describe('toClient', () => {
+  test('it drops what is about the connection to the engine only', () => {
+    const raw = ['Content-Type', 'a', 'Keep-Alive', 'timeout=5, max=100', 'Connection', 'x-hop']
+    expect(toClient([...raw, 'X-Hop', '1', 'Set-Cookie', 'a', 'Set-Cookie', 'b'])).toEqual([
+      ...['Content-Type', 'a', 'Set-Cookie', 'a', 'Set-Cookie', 'b'],
+    ])
+  })
+
+  test('what passed once passes again unchanged', () => {
+    fc.assert(
+      fc.property(rawHeaders, (raw) => {
+        const out = toClient(raw)
+        expect(toClient(out)).toEqual(out)
+      }),
+    )
+  })
+})
