@@ -3,8 +3,9 @@
  *
  *   node bench/proxy-client.mjs --engine <path of llama-server> [--model <file.gguf>] [--rounds 5] [--json out.json]
  *
- * Every side is the same minimal proxy in a process of its own, with another client inside. In each round the
- * sides take turns, in a new order each time; the table shows medians over the rounds. `undici` is no dependency
+ * Every side is the same minimal proxy in a process of its own, with another client inside. The
+ * sides take turns request by request, so that a busy machine is unfair to none; the table shows medians over the
+ * rounds. `undici` is no dependency
  * of oss20bd: it takes part when the current folder can resolve it, and the output says so when not. The product's
  * own port takes part when it is compiled (dist/proxy/proxy-server.js).
  */
@@ -202,7 +203,7 @@ function once(target, request) {
               },
       },
       (answer) => {
-        if (answer.statusCode !== 200)
+        if (answer.statusCode !== (request.status ?? 200))
           reject(new Error(`${request.path}: status ${answer.statusCode}`))
         answer.on('end', () => resolve(performance.now() - startedAt))
         answer.on('error', reject)
@@ -222,15 +223,6 @@ async function onceCounted(target, request, tally) {
     tally.failed += 1
     return null
   }
-}
-
-async function latencies(target, request, count, tally) {
-  const times = []
-  for (let index = 0; index < count; index += 1) {
-    const ms = await onceCounted(target, request, tally)
-    if (ms !== null) times.push(ms)
-  }
-  return times
 }
 
 async function throughput(target, request, total, concurrency, tally) {
@@ -254,16 +246,34 @@ function quantile(values, q) {
 
 const median = (values) => quantile(values, 0.5)
 
-async function measureOnce(target, requests, result) {
-  for (const [kind, request] of Object.entries(requests)) {
-    await latencies(target, request, 20, result)
-    const times = await latencies(target, request, request.count, result)
-    ;(result[`${kind} p50 ms`] ??= []).push(quantile(times, 0.5))
-    ;(result[`${kind} p95 ms`] ??= []).push(quantile(times, 0.95))
+/** One round of one kind of request: all sides in turn, `count` times; another side begins each time. */
+async function latencyRound(sides, kind, request, results) {
+  const times = new Map(sides.map((side) => [side.name, []]))
+  const warmup = Math.ceil(request.count / 10)
+  for (let index = 0; index < request.count + warmup; index += 1) {
+    for (const side of turned(sides, index)) {
+      const ms = await onceCounted(side.target, request, results.get(side.name))
+      if (ms !== null && index >= warmup) times.get(side.name).push(ms)
+    }
   }
-  ;(result['health c16 req/s'] ??= []).push(
-    await throughput(target, requests.health, 1200, 16, result),
-  )
+  for (const [name, list] of times) {
+    push(results.get(name), `${kind} p50 ms`, quantile(list, 0.5))
+    push(results.get(name), `${kind} p95 ms`, quantile(list, 0.95))
+  }
+}
+
+async function measureRound(sides, round, requests, results) {
+  for (const [kind, request] of Object.entries(requests)) {
+    await latencyRound(sides, kind, request, results)
+  }
+  for (const side of turned(sides, round)) {
+    const result = results.get(side.name)
+    push(result, 'small c16 req/s', await throughput(side.target, requests.small, 1200, 16, result))
+  }
+}
+
+function push(result, key, value) {
+  result[key] = [...(result[key] ?? []), value]
 }
 
 async function startEngine(file, model, socketPath) {
@@ -299,16 +309,17 @@ async function main(options) {
   const socketPath = join(folder, 'engine.sock')
   const engine = await startEngine(options.engine, options.model, socketPath)
   const requests = {
-    health: { method: 'GET', path: '/health', count: 300 },
+    // Small, and not answered by the oss20bd port itself: the engine's own 404.
+    small: { method: 'GET', path: '/no-such-path', status: 404, count: 200 },
     ...(options.model === undefined
       ? {}
       : {
-          props: { method: 'GET', path: '/props', count: 200 },
+          props: { method: 'GET', path: '/props', count: 100 },
           chat: {
             method: 'POST',
             path: '/v1/chat/completions',
-            body: JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }], max_tokens: 4 }),
-            count: 40,
+            body: JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }], max_tokens: 1 }),
+            count: 15,
           },
         }),
   }
@@ -335,8 +346,7 @@ async function main(options) {
     }
     const results = new Map(sides.map((side) => [side.name, { failed: 0 }]))
     for (let round = 0; round < options.rounds; round += 1) {
-      for (const side of turned(sides, round))
-        await measureOnce(side.target, requests, results.get(side.name))
+      await measureRound(sides, round, requests, results)
     }
     report(results, options.json)
   } finally {

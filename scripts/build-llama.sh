@@ -189,6 +189,15 @@ is_apple_stub() {
 
 usable() { have "$1" && ! is_apple_stub "$1"; }
 
+# CC and CXX may hold arguments or a wrapper: "ccache gcc".
+program() { printf '%s' "${1%% *}"; }
+
+compiler_version() {
+  local words
+  read -r -a words <<<"$1"
+  "${words[@]}" --version 2>/dev/null | sed -n 1p
+}
+
 check_tools() {
   local missing=
   add_missing() { missing="${missing:+$missing, }$1"; }
@@ -197,8 +206,8 @@ check_tools() {
   elif ! cmake_is_new_enough; then
     add_missing "cmake 3.18 or newer ($(cmake --version | sed -n 1p) is there)"
   fi
-  usable "${CC:-cc}" || add_missing 'a C compiler'
-  usable "${CXX:-c++}" || add_missing 'a C++ compiler'
+  usable "$(program "${CC:-cc}")" || add_missing 'a C compiler'
+  usable "$(program "${CXX:-c++}")" || add_missing 'a C++ compiler'
   have ninja || have make || add_missing make
   if [ "$source_kind" != tree ]; then usable git || add_missing git; fi
   if [ "$source_kind" = bundle ]; then have npm || add_missing 'npm (it comes with Node.js)'; fi
@@ -267,7 +276,7 @@ remote_commit() {
 
 tree_version() {
   local number
-  number=$(sed -n 's/^ *set(LLAMA_VERSION_\(MAJOR\|MINOR\|PATCH\) *\([0-9]*\)).*/\2/p; s/^ *set(LLAMA_VERSION_[MP][A-Z]* *\([0-9]*\)).*/\1/p' "$source_dir/CMakeLists.txt" | head -n 3 | tr '\n' '.')
+  number=$(sed -n 's/^ *set(LLAMA_VERSION_[MP][A-Z]* *\([0-9]*\)).*/\1/p' "$source_dir/CMakeLists.txt" | tr '\n' '.')
   number=${number%.}
   printf '%s' "${number:-local}"
 }
@@ -307,12 +316,12 @@ choose_flags() {
 
 compute_key() {
   choose_flags
-  compiler=$("${CXX:-c++}" --version 2>/dev/null | sed -n 1p)
+  compiler=$(compiler_version "${CXX:-c++}")
   platform=$(uname -sm)
   identify_source
   local hash
   hash=$(
-    printf '%s\n' "$commit" "${flags[@]}" "$("${CC:-cc}" --version 2>/dev/null | sed -n 1p)" "$compiler" \
+    printf '%s\n' "$commit" "${flags[@]}" "$(compiler_version "${CC:-cc}")" "$compiler" \
       "$platform" "$(cpu_identity)" "${CFLAGS:-}" "${CXXFLAGS:-}" "${LDFLAGS:-}" | sha256 | cut -c 1-10
   )
   key=$version-$hash

@@ -1,5 +1,5 @@
 /** Where the progress is written: process.stderr, or anything like it. */
-export interface ProgressStream {
+interface ProgressStream {
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
   write(text: string): unknown
@@ -25,4 +25,8 @@ export interface Progress {
   fail(note?: string): void
 }
 
+/**
+ * Draws the progress of one long step.
+ * @public knip takes the import of progress.mjs for one of the .mjs alone
+ */
 export declare function createProgress(options: ProgressOptions): Progress

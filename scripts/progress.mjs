@@ -3,7 +3,10 @@
 const BAR_CELLS = 14
 const TICK_MS = 1000
 
-/** See progress.d.mts. */
+/**
+ * @param {import('./progress.d.mts').ProgressOptions} options
+ * @returns {import('./progress.d.mts').Progress}
+ */
 export function createProgress({
   step,
   steps,

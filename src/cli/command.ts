@@ -39,6 +39,7 @@ export function defineCommand<const O extends Record<string, Options>>(command: 
   return {
     options: command.options,
     // The parser has checked and filled the arguments by these very options.
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     run: (args, context) => command.run(args as InferredOptionTypes<O>, context),
   }
 }

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import type { Status } from '../daemon/control-protocol.ts'
 import { errnoOf, messageOf, Oss20bdError } from '../errors.ts'
 import { errorCodeOf } from './exit-status.ts'
+import { field, isRecord, parseJson } from './json.ts'
 
 const ANSWER_TIMEOUT_MS = 10_000
 const MAX_ANSWER_BYTES = 1_048_576
@@ -22,9 +23,9 @@ export async function askDaemon(
   const deadline = AbortSignal.timeout(timeoutMs)
   try {
     const response = await open(socketPath, method, path, deadline)
-    const body = parse(await readBody(response))
+    const body = parseJson(await readBody(response))
     if ((response.statusCode ?? 500) >= 400) throw refusal(body)
-    return body as Status
+    return asStatus(body)
   } catch (error) {
     throw deadline.aborted ? noAnswer(timeoutMs) : explain(error)
   }
@@ -51,7 +52,7 @@ export async function* watchDaemon(socketPath: string, signal: AbortSignal): Asy
   }
   try {
     for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
-      if (line !== '') yield parse(line) as Status
+      if (line !== '') yield asStatus(parseJson(line))
     }
   } catch (error) {
     // A connection that breaks is how a daemon that was killed says goodbye.
@@ -84,33 +85,31 @@ async function readBody(response: IncomingMessage): Promise<string> {
   return text
 }
 
-function parse(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null) return value
-  } catch {
-    // Not JSON: the same as JSON that is no object.
-  }
+function asStatus(value: unknown): Status {
+  if (isStatus(value)) return value
   throw unreadable()
+}
+
+/** Enough to tell the daemon's answer from that of some other program or version. */
+function isStatus(value: unknown): value is Status {
+  const parts = ['model', 'proxy', 'memory', 'throughput']
+  return (
+    typeof field(value, 'daemon', 'pid') === 'number' &&
+    typeof field(value, 'engine', 'state') === 'string' &&
+    parts.every((part) => isRecord(field(value, part)))
+  )
 }
 
 /** `{ error: { code?, message, hint } }` as the daemon sends it. */
 function refusal(body: unknown): Oss20bdError {
-  const error = field(body, 'error')
-  const text = field(error, 'message')
-  const hint = field(error, 'hint')
-  const code = field(error, 'code')
+  const text = field(body, 'error', 'message')
+  const hint = field(body, 'error', 'hint')
+  const code = field(body, 'error', 'code')
   return new Oss20bdError(
     errorCodeOf(typeof code === 'string' ? code : ''),
     typeof text === 'string' ? text : 'Cannot do this: the daemon refused without a reason',
     typeof hint === 'string' ? { hint } : {},
   )
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null
-    ? (value as Record<string, unknown>)[name]
-    : undefined
 }
 
 function explain(error: unknown): Oss20bdError {

@@ -1,5 +1,6 @@
 /** Asks the model a first question through the public port, as any app would. */
 import { messageOf, Oss20bdError } from '../errors.ts'
+import { field, parseJson } from './json.ts'
 
 export const FIRST_QUESTION = 'In one sentence: what can you do for me?'
 
@@ -40,15 +41,8 @@ async function post(
 
 /** `choices[0].message.content` of a chat completion, or null when the text is no such thing. */
 export function readAnswer(text: string): string | null {
-  try {
-    const body = JSON.parse(text) as {
-      readonly choices?: readonly { readonly message?: { readonly content?: unknown } }[]
-    } | null
-    const content = body?.choices?.[0]?.message?.content
-    return typeof content === 'string' && content.trim() !== '' ? content.trim() : null
-  } catch {
-    return null
-  }
+  const content = field(parseJson(text), 'choices', '0', 'message', 'content')
+  return typeof content === 'string' && content.trim() !== '' ? content.trim() : null
 }
 
 function failed(why: string, cause?: unknown): Oss20bdError {

@@ -1,4 +1,5 @@
 /** One line of a log file, understood and put into words. Pure. */
+import { isRecord, parseJson } from './json.ts'
 import type { Paint } from './paint.ts'
 
 export interface LogEntry {
@@ -11,17 +12,11 @@ export interface LogEntry {
 
 /** Reads one line. One that is not JSON is kept as it is, with no time. */
 export function parseLogLine(raw: string): LogEntry {
-  try {
-    const value: unknown = JSON.parse(raw)
-    if (typeof value === 'object' && value !== null) {
-      const fields = value as Record<string, unknown>
-      const atMs = typeof fields['at'] === 'string' ? Date.parse(fields['at']) : NaN
-      return { raw, atMs: Number.isNaN(atMs) ? null : atMs, fields }
-    }
-  } catch {
-    // A line cut by a full disk or a crash: it may be the very one that is looked for.
-  }
-  return { raw, atMs: null, fields: { message: raw } }
+  const fields = parseJson(raw)
+  // A line cut by a full disk or a crash may be the very one that is looked for.
+  if (!isRecord(fields)) return { raw, atMs: null, fields: { message: raw } }
+  const atMs = typeof fields['at'] === 'string' ? Date.parse(fields['at']) : NaN
+  return { raw, atMs: Number.isNaN(atMs) ? null : atMs, fields }
 }
 
 /** `07:43:30.123 warn engine  message key=value`, in local time, safe to print on a terminal. */
@@ -61,8 +56,11 @@ function printable(text: string): string {
 }
 
 function localTime(date: Date): string {
-  const two = (value: number): string => String(value).padStart(2, '0')
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
   const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
   return `${day} ${time}.${String(date.getMilliseconds()).padStart(3, '0')}`
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, '0')
 }

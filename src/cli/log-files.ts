@@ -31,6 +31,10 @@ export async function openLogEnd(folder: string, source: LogSource): Promise<Log
   return { source, file, endBytes }
 }
 
+export async function closeLogEnd(end: LogEnd): Promise<void> {
+  await end.file?.close()
+}
+
 /** The complete lines of one source before `end`, newest first, until the oldest file is used up. */
 export async function* readBackwards(folder: string, end: LogEnd): AsyncGenerator<string> {
   const newest = await end.file?.stat()

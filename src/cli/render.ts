@@ -29,10 +29,10 @@ export function waitingText(status: Status): string {
 
 /** What is loaded, saying plainly when it is not gpt-oss-20b. */
 export function modelText(model: Status['model']): string {
-  const size = `${model.contextTokens} tokens of context, ${plural(model.slots, 'slot')}`
+  const capacity = `${model.contextTokens} tokens of context, ${plural(model.slots, 'slot')}`
   return model.testModel
-    ? `built-in test model: fixed words, NOT gpt-oss-20b (${size})`
-    : `${model.name} (${size})`
+    ? `built-in test model: fixed words, NOT gpt-oss-20b (${capacity})`
+    : `${model.name} (${capacity})`
 }
 
 function headline(status: Status, paint: Paint): string {
@@ -74,16 +74,17 @@ function speedText({
   promptTokensPerSecond: read,
 }: Status['throughput']): string {
   if (out === null && read === null) return 'unknown'
-  const rate = (value: number | null): string =>
-    value === null ? 'unknown' : `${value.toFixed(1)} tokens/s`
   return `generates ${rate(out)}, reads prompts ${rate(read)}`
+}
+
+function rate(tokensPerSecond: number | null): string {
+  return tokensPerSecond === null ? 'unknown' : `${tokensPerSecond.toFixed(1)} tokens/s`
 }
 
 function memoryText(memory: Status['memory']): string {
   const { level, budgetBytes, plannedBytes, footprintBytes, availableBytes } = memory
   const known = [level, budgetBytes, plannedBytes, footprintBytes, availableBytes]
   if (known.every((value) => value === null)) return 'unknown'
-  const size = (bytes: number | null): string => (bytes === null ? 'unknown' : formatBytes(bytes))
   return [
     level ?? 'level unknown',
     `engine uses ${size(footprintBytes)}`,
@@ -91,6 +92,10 @@ function memoryText(memory: Status['memory']): string {
     `budget ${size(budgetBytes)}`,
     `available ${size(availableBytes)}`,
   ].join(', ')
+}
+
+function size(bytes: number | null): string {
+  return bytes === null ? 'unknown' : formatBytes(bytes)
 }
 
 function engineText(engine: Status['engine']): string {

@@ -8,6 +8,7 @@ import type { DaemonReport } from '../daemon/control-protocol.ts'
 import { fileError, messageOf, Oss20bdError } from '../errors.ts'
 import type { Context } from './command.ts'
 import { errorCodeOf } from './exit-status.ts'
+import { field } from './json.ts'
 
 /** The daemon logs to its own files; this one is for what Node itself prints, so it stays small. */
 const MAX_OUT_BYTES = 1_048_576
@@ -60,7 +61,7 @@ async function firstReport(child: ChildProcess): Promise<DaemonReport | null> {
   const signal = AbortSignal.any([over.signal, AbortSignal.timeout(REPORT_TIMEOUT_MS)])
   try {
     return await Promise.race([
-      once(child, 'message', { signal }).then(([message]) => message as DaemonReport),
+      once(child, 'message', { signal }).then(([message]: unknown[]) => asReport(message)),
       // 'close' and not 'exit': a report that was sent just before the end is still delivered first.
       once(child, 'close', { signal }).then(() => null),
     ])
@@ -72,6 +73,13 @@ async function firstReport(child: ChildProcess): Promise<DaemonReport | null> {
   } finally {
     over.abort()
   }
+}
+
+function asReport(message: unknown): DaemonReport | null {
+  if (field(message, 'kind') === 'listening') return { kind: 'listening' }
+  const [code, text, hint] = ['code', 'message', 'hint'].map((name) => field(message, name))
+  if (typeof code !== 'string' || typeof text !== 'string') return null
+  return { kind: 'failed', code, message: text, hint: typeof hint === 'string' ? hint : null }
 }
 
 async function settle(

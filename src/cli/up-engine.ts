@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import { Oss20bdError } from '../errors.ts'
 import { buildEngine } from './build-engine.ts'
 import type { Context } from './command.ts'
+import { field, parseJson } from './json.ts'
 import type { Progress } from './progress.ts'
 
 export interface UpEngine {
@@ -47,14 +48,11 @@ async function readChosen(current: string): Promise<UpEngine | null> {
   return { serverFile: await realpath(server), note: `yours, built from ${source}` }
 }
 
+/** null when there is no engine yet, or one that cannot be told: both are built. */
 async function readSource(manifestFile: string): Promise<string | null> {
-  try {
-    const manifest = JSON.parse(await readFile(manifestFile, 'utf8')) as { source?: unknown } | null
-    return typeof manifest?.source === 'string' ? manifest.source : null
-  } catch {
-    // No engine yet, or one that cannot be told: build.
-    return null
-  }
+  const text = await readFile(manifestFile, 'utf8').catch(() => '')
+  const source = field(parseJson(text), 'source')
+  return typeof source === 'string' ? source : null
 }
 
 function serverIn(engineFolder: string): string {

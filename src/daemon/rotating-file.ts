@@ -57,7 +57,8 @@ export class RotatingFile {
       this.#queue.push(bytes)
       this.#queuedBytes += bytes.length
     }
-    if (this.#options.clock.monotonicMs() >= this.#retryAtMs) this.#draining ??= this.#drain()
+    const paused = this.#options.clock.monotonicMs() < this.#retryAtMs
+    if (!paused && this.#queue.length > 0) this.#draining ??= this.#drain()
   }
 
   /** Writes what is queued, with one more try when in trouble. */

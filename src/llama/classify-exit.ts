@@ -18,16 +18,7 @@ const signalOfCode: Readonly<Record<number, string>> = {
   143: 'SIGTERM',
 }
 
-const notRunnable = [
-  'ENOENT',
-  'ENOTDIR',
-  'EACCES',
-  'EPERM',
-  'ENOEXEC',
-  'EISDIR',
-  'ELOOP',
-  'EBADARCH',
-]
+const notRunnable = new Set('ENOENT ENOTDIR EACCES EPERM ENOEXEC EISDIR ELOOP EBADARCH'.split(' '))
 
 /** The exit was not asked for: the supervisor knows those. */
 export function classifyExit(exit: RawExit, context: ExitContext): ExitReason {
@@ -61,7 +52,7 @@ function firstMatch(
 }
 
 function neverRan(error: NonNullable<RawExit['spawnError']>, context: ExitContext): ExitReason {
-  const permanent = error.errno !== null && notRunnable.includes(error.errno)
+  const permanent = error.errno !== null && notRunnable.has(error.errno)
   return {
     cause: permanent ? 'engine-missing' : 'unknown',
     permanent,

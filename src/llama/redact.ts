@@ -27,6 +27,8 @@ const knownRawLines: readonly RegExp[] = [
   /^[/\w][\w.+/-]*(?:\[\d+\])?(?:\(\))?: /,
   /^[/\w][\w.+/-]*:\d+: /,
   /^(?:srv|slot|cmn|que|cmd|res) +\S/,
+  // A text log without times.
+  /^[EW] [\w ]+: /,
   /^(?:error|warn|warning|usage|version|built with|received|available|terminate called)\b/i,
   /^\s*what\(\): /,
   /^\s+(?:Referenced from|Reason|Expected in|MTL\d|CPU)\b/,

@@ -1,4 +1,5 @@
 /** Takes one request for the engine from hold to answer, and decides what a failure means for its client. */
+import { setMaxListeners } from 'node:events'
 import type { ClientRequest } from 'node:http'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
@@ -22,30 +23,24 @@ export interface EngineRequestsOptions {
 /** A full accept queue clears within a moment; a dying engine is soon reported as a change anyway. */
 const RECONNECT_DELAYS_MS = [25, 50, 100, 250, 500, 1000]
 
-type Pause = { readonly delayMs: number; readonly reason: string }
-
 export class EngineRequests {
   readonly #options: EngineRequestsOptions
   readonly #open = new Set<ClientRequest>()
 
   constructor(options: EngineRequestsOptions) {
     this.#options = options
+    // One listener for each request at work; Node takes more than ten for a leak.
+    setMaxListeners(0, options.closing)
   }
 
   /** Answers one request; resolves when nothing more will happen with it. */
   async answer(exchange: Exchange): Promise<void> {
-    const gone = new AbortController()
-    const leave = (): void => gone.abort()
-    const { closing } = this.#options
-    exchange.res.once('close', leave)
-    closing.addEventListener('abort', leave, { once: true })
-    if (closing.aborted || exchange.res.destroyed) leave()
-    try {
-      await this.#untilAnswered(exchange, gone.signal)
-    } finally {
-      exchange.res.off('close', leave)
-      closing.removeEventListener('abort', leave)
-    }
+    const { upstream, closing } = this.#options
+    const now = upstream.current()
+    // The usual case needs nothing of what waiting needs.
+    if (now.kind !== 'ready' || closing.aborted) return this.#holdAndAnswer(exchange, undefined)
+    const refused = await this.#forward(exchange, now.socketPath)
+    if (refused !== null) await this.#holdAndAnswer(exchange, refused)
   }
 
   /** Destroys every connection to the engine; their clients are told as if the engine had died. */
@@ -53,25 +48,46 @@ export class EngineRequests {
     for (const request of this.#open) request.destroy(new Error('the connection was closed'))
   }
 
-  async #untilAnswered(exchange: Exchange, signal: AbortSignal): Promise<void> {
-    const hold = new Hold({ ...this.#options, source: this.#options.upstream, signal })
-    let pause: Pause | undefined
-    for (let attempt = 0; ; attempt += 1) {
-      const end = await this.#hold(hold, pause)
-      if (end.kind !== 'ready') return this.#notForwarded(exchange, end)
-      const outcome = await this.#options.inFlight.during(() =>
-        forward(exchange, end.socketPath, this.#open),
-      )
-      if (outcome.kind !== 'not-sent') return this.#conclude(exchange, outcome)
-      const delayMs = RECONNECT_DELAYS_MS[attempt] ?? 1000
-      pause = { delayMs, reason: `the engine takes no connection: ${outcome.reason}` }
+  async #holdAndAnswer(exchange: Exchange, refused: string | undefined): Promise<void> {
+    const gone = new AbortController()
+    const leave = (): void => gone.abort()
+    const { closing } = this.#options
+    exchange.res.once('close', leave)
+    closing.addEventListener('abort', leave, { once: true })
+    if (closing.aborted || exchange.res.destroyed) leave()
+    try {
+      await this.#untilAnswered(exchange, gone.signal, refused)
+    } finally {
+      exchange.res.off('close', leave)
+      closing.removeEventListener('abort', leave)
     }
   }
 
-  #hold(hold: Hold, pause: Pause | undefined): Promise<HoldEnd> {
-    // The usual case waits for nothing and is not counted as held.
-    if (pause === undefined && this.#options.upstream.current().kind === 'ready') return hold.wait()
-    return this.#options.inFlight.held(() => hold.wait(pause))
+  async #untilAnswered(
+    exchange: Exchange,
+    signal: AbortSignal,
+    refusedBefore: string | undefined,
+  ): Promise<void> {
+    const { inFlight, upstream: source } = this.#options
+    const hold = new Hold({ ...this.#options, source, signal })
+    let pause = refusedBefore === undefined ? undefined : pauseAfter(0, refusedBefore)
+    for (let attempt = 1; ; attempt += 1) {
+      const end = await inFlight.held(() => hold.wait(pause))
+      if (end.kind !== 'ready') return this.#notForwarded(exchange, end)
+      const refused = await this.#forward(exchange, end.socketPath)
+      if (refused === null) return
+      pause = pauseAfter(attempt, refused)
+    }
+  }
+
+  /** Resolves to `null` once the client has been told, or to why the engine took no connection. */
+  async #forward(exchange: Exchange, socketPath: string): Promise<string | null> {
+    const outcome = await this.#options.inFlight.during(() =>
+      forward(exchange, socketPath, this.#open),
+    )
+    if (outcome.kind === 'not-sent') return outcome.reason
+    this.#conclude(exchange, outcome)
+    return null
   }
 
   #notForwarded(exchange: Exchange, end: Exclude<HoldEnd, { kind: 'ready' }>): void {
@@ -141,4 +157,9 @@ export class EngineRequests {
     this.#options.inFlight.failed()
     sendOwnError(exchange, error)
   }
+}
+
+function pauseAfter(attempt: number, refused: string): { delayMs: number; reason: string } {
+  const delayMs = RECONNECT_DELAYS_MS[attempt] ?? 1000
+  return { delayMs, reason: `the engine takes no connection: ${refused}` }
 }

@@ -82,12 +82,15 @@ class Transfer {
     upstream.on('response', (answer) => this.#pass(answer))
     upstream.on('error', (error) => this.#broke(error))
     res.once('close', this.#onClientClose)
+    // Without a body there is nothing to lose: it may lie ready before there is a connection.
+    if (!hasBody(req)) upstream.end()
   }
 
   /** The body is taken from the client only now, so that a request that meets no engine is still whole. */
   #send(upstream: http.ClientRequest): void {
     const { req, res, expectsContinue } = this.#exchange
     this.#connected = true
+    if (!hasBody(req)) return
     if (expectsContinue) res.writeContinue()
     // Not pipeline(): that would destroy the client's connection together with the engine's.
     req.pipe(upstream)
@@ -155,6 +158,11 @@ class Transfer {
     }
     this.#resolve(outcome)
   }
+}
+
+function hasBody(req: http.IncomingMessage): boolean {
+  const { headers } = req
+  return headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined
 }
 
 /** A compressed stream or one of known length takes no further event. */

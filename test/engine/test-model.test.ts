@@ -9,11 +9,12 @@ afterEach(async () => {
   engine = undefined
 })
 
+const whole = { content: TEST_MODEL_ANSWER, reasoning_content: TEST_MODEL_REASONING }
 const hello = { messages: [{ role: 'user', content: 'hi' }], temperature: 1 }
 const digits = (length: number): string =>
   Array.from({ length }, (_, index) => index % 10).join('')
 
-function reply(message: object, finishReason = 'stop'): object {
+function reply(message: object, finishReason = 'stop', newTokens?: number): object {
   return {
     status: 200,
     body: expect.objectContaining({
@@ -23,6 +24,9 @@ function reply(message: object, finishReason = 'stop'): object {
           finish_reason: finishReason,
         }),
       ],
+      ...(newTokens === undefined
+        ? {}
+        : { usage: expect.objectContaining({ completion_tokens: newTokens }) }),
     }),
   }
 }
@@ -36,11 +40,10 @@ function completion(text: string): object {
 
 it('answers a chat with the fixed sentence and the fixed reasoning', async () => {
   engine = await startEngine(await testModelFile())
-  const plain = { content: TEST_MODEL_ANSWER, reasoning_content: TEST_MODEL_REASONING }
-  expect(await engine.post('/v1/chat/completions', hello)).toEqual(reply(plain))
+  expect(await engine.post('/v1/chat/completions', hello)).toEqual(reply(whole))
   const long = { role: 'user', content: `${'This is the test model. '.repeat(10)}#0123` }
   const turns = [...hello.messages, { role: 'assistant', content: TEST_MODEL_ANSWER }, long]
-  expect(await engine.post('/v1/chat/completions', { messages: turns })).toEqual(reply(plain))
+  expect(await engine.post('/v1/chat/completions', { messages: turns })).toEqual(reply(whole))
 })
 
 it('goes on from a piece of its own answer or reasoning that is sent back', async () => {
@@ -50,15 +53,14 @@ it('goes on from a piece of its own answer or reasoning that is sent back', asyn
     continue_final_message: part,
     add_generation_prompt: false,
   })
-  const [said, rest] = cutAfter(TEST_MODEL_ANSWER, ' not')
-  const inAnswer = { reasoning_content: TEST_MODEL_REASONING, content: said }
+  // Without streaming the engine gives back the whole text; the token count tells what was new.
+  const inAnswer = { reasoning_content: TEST_MODEL_REASONING, content: upTo(' not') }
   expect(await engine.post('/v1/chat/completions', cut('content', inAnswer))).toEqual(
-    reply({ content: rest }),
+    reply(whole, 'stop', 11),
   )
-  const [thought, unthought] = cutAfter(TEST_MODEL_REASONING, ' no')
-  const inReasoning = { reasoning_content: thought, content: '' }
+  const inReasoning = { reasoning_content: 'All words here were fixed beforehand: no', content: '' }
   expect(await engine.post('/v1/chat/completions', cut('reasoning_content', inReasoning))).toEqual(
-    reply({ content: TEST_MODEL_ANSWER, reasoning_content: unthought }),
+    reply(whole, 'stop', 24),
   )
 })
 
@@ -103,11 +105,10 @@ it('provokes the malformed-harmony error', async () => {
 it('loads when padded to a given size', async () => {
   engine = await startEngine(await testModelFile({ paddedBytes: 64 * 2 ** 20 }))
   expect(await engine.post('/v1/chat/completions', hello)).toEqual(
-    reply({ content: TEST_MODEL_ANSWER, reasoning_content: TEST_MODEL_REASONING }),
+    reply(whole),
   )
 })
 
-function cutAfter(text: string, piece: string): [string, string] {
-  const at = text.indexOf(piece) + piece.length
-  return [text.slice(0, at), text.slice(at)]
+function upTo(piece: string): string {
+  return TEST_MODEL_ANSWER.slice(0, TEST_MODEL_ANSWER.indexOf(piece) + piece.length)
 }

@@ -1,8 +1,9 @@
 /** A public port in front of a plain HTTP server on a unix socket, both doing only what the test says. */
 import { once } from 'node:events'
 import http from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { type Clock, systemClock } from '../../src/clock.ts'
+import { errnoOf } from '../../src/errors.ts'
 import {
   createProxyServer,
   type ProxyServer,
@@ -60,7 +61,7 @@ export interface Rig extends AsyncDisposable {
   readonly upstream: ScriptedUpstream
   readonly log: RecordingLogger
   readonly socketPath: string
-  readonly ready: Upstream
+  readonly ready: ReadyUpstream
   /** Starts (again) a server on the engine's socket. */
   startEngine(handler: http.RequestListener): Promise<http.Server>
   /** A bare connection to the public port. */
@@ -69,7 +70,10 @@ export interface Rig extends AsyncDisposable {
   request(path: string, options?: http.RequestOptions): http.ClientRequest
 }
 
-export const loading = (progress: number | null = null): Upstream => ({
+type ReadyUpstream = Extract<Upstream, { kind: 'ready' }>
+type PendingUpstream = Extract<Upstream, { kind: 'pending' }>
+
+export const loading = (progress: number | null = null): PendingUpstream => ({
   kind: 'pending',
   message: 'the model is loading',
   progress,
@@ -82,7 +86,7 @@ export async function startRig(
 ): Promise<Rig> {
   const dir = await tempDir()
   const socketPath = dir.file('e.sock')
-  const ready: Upstream = { kind: 'ready', socketPath, runId: 1 }
+  const ready: ReadyUpstream = { kind: 'ready', socketPath, runId: 1 }
   const upstream = new ScriptedUpstream(handler === undefined ? loading() : ready)
   const log = new RecordingLogger()
   const proxy = createProxyServer({
@@ -156,9 +160,39 @@ export async function answerOf(
   request: http.ClientRequest,
   body?: string | Buffer,
 ): Promise<Answer> {
+  const response = responseOf(request)
   request.end(body)
-  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
-  return readAnswer(response)
+  return readAnswer(await response)
+}
+
+/** The head of the answer; rejects when there is none. */
+export function responseOf(request: http.ClientRequest): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once('response', resolve)
+    request.once('error', reject)
+  })
+}
+
+/** The next bytes of a stream. */
+export function chunkOf(stream: NodeJS.ReadableStream): Promise<Buffer> {
+  return new Promise((resolve) => {
+    stream.once('data', resolve)
+  })
+}
+
+/** The errno of the next error. */
+export function failureOf(emitter: NodeJS.EventEmitter): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    emitter.once('error', (error: unknown) => resolve(errnoOf(error)))
+  })
+}
+
+/** The whole body of a request. */
+export async function bodyOf(req: http.IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  req.on('data', (chunk: Buffer) => chunks.push(chunk))
+  await once(req, 'end')
+  return Buffer.concat(chunks)
 }
 
 export async function readAnswer(response: http.IncomingMessage): Promise<Answer> {
@@ -175,12 +209,16 @@ export async function readAnswer(response: http.IncomingMessage): Promise<Answer
   }
 }
 
-export interface ErrorBody {
-  readonly error: { readonly message: string; readonly code: string; readonly src: string }
+interface ErrorObject {
+  readonly message?: unknown
+  readonly code?: unknown
+  readonly src?: unknown
 }
 
-export function errorOf(answer: Answer): ErrorBody['error'] {
-  return (JSON.parse(answer.body.toString()) as ErrorBody).error
+/** The error object of an answer in OpenAI's shape. */
+export function errorOf(answer: Answer): ErrorObject {
+  const body: { error: ErrorObject } = JSON.parse(answer.body.toString())
+  return body.error
 }
 
 /** Lets the event loop turn until `condition` holds; the test's own time limit ends it otherwise. */
@@ -193,5 +231,7 @@ export async function until(condition: () => boolean): Promise<void> {
 }
 
 export function portOf(server: http.Server): number {
-  return (server.address() as AddressInfo).port
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('it listens on no port')
+  return address.port
 }

@@ -283,7 +283,7 @@ export class Puppet {
 }
 
 /** Values that come at their own time, taken one by one. */
-export class Queue<T> {
+class Queue<T> {
   readonly #values: T[] = []
   readonly #takers: ((value: T) => void)[] = []
 

@@ -1,21 +1,26 @@
 /** A Status of a daemon that is well, for tests to change. */
 import type { Status } from '../../src/daemon/control-protocol.ts'
 
-export type StatusChange = {
-  readonly [Part in keyof Status]?: Status[Part] | Partial<Status[Part]>
+export interface StatusChange {
+  readonly daemon?: Partial<Status['daemon']>
+  readonly wanted?: Status['wanted']
+  readonly engine?: Partial<Status['engine']>
+  readonly model?: Partial<Status['model']>
+  readonly proxy?: Partial<Status['proxy']>
+  readonly memory?: Partial<Status['memory']>
+  readonly throughput?: Partial<Status['throughput']>
 }
 
 export function makeStatus(change: StatusChange = {}): Status {
-  const merged = Object.entries(READY).map(([name, part]) => {
-    const changed = change[name as keyof Status]
-    return [
-      name,
-      typeof part === 'object' && typeof changed === 'object'
-        ? { ...part, ...changed }
-        : (changed ?? part),
-    ]
-  })
-  return Object.fromEntries(merged) as unknown as Status
+  return {
+    daemon: { ...READY.daemon, ...change.daemon },
+    wanted: change.wanted ?? READY.wanted,
+    engine: { ...READY.engine, ...change.engine },
+    model: { ...READY.model, ...change.model },
+    proxy: { ...READY.proxy, ...change.proxy },
+    memory: { ...READY.memory, ...change.memory },
+    throughput: { ...READY.throughput, ...change.throughput },
+  }
 }
 
 const READY: Status = {

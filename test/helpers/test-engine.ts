@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { execa } from 'execa'
 import got from 'got'
+import { afterAll } from 'vitest'
 import { type TestModelOptions, writeTestModel } from '../../src/model/test-model.ts'
 
 type Flavour = Omit<TestModelOptions, 'template'>
@@ -37,7 +38,7 @@ export function testTemplate(): string {
 
 const written = new Map<string, Promise<string>>()
 
-/** The path of a test model of that flavour, written once per test process and removed at its end. */
+/** The path of a test model of that flavour, written once per test file and removed at its end. */
 export function testModelFile(flavour: Flavour = {}): Promise<string> {
   const key = JSON.stringify(flavour)
   const known = written.get(key)
@@ -88,8 +89,6 @@ export async function startEngine(
     post: async (path, body) => {
       const response = await got.post(`http://unix:${socketPath}:${path}`, {
         json: body,
-        // An open keep-alive connection would hold up the stop by seconds.
-        headers: { connection: 'close' },
         responseType: 'json',
         enableUnixSockets: true,
         throwHttpErrors: false,
@@ -97,8 +96,9 @@ export async function startEngine(
       })
       return { status: response.statusCode, body: response.body }
     },
+    // SIGTERM would not do: as a child the engine waits for its stdin to end before it leaves.
     stop: async () => {
-      child.kill('SIGTERM')
+      child.stdin.end()
       await child
     },
   }
@@ -110,7 +110,7 @@ const fixedArgs = [
 ]
 
 const temporary: string[] = []
-process.once('exit', () => {
+afterAll(() => {
   for (const folder of temporary) rmSync(folder, { recursive: true, force: true })
 })
 

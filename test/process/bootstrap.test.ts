@@ -1,4 +1,5 @@
 /** scripts/run.mjs and progress.mjs in a small project of their own, with stand-ins for npm and tsc. */
+import { once } from 'node:events'
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -32,11 +33,12 @@ for (const name of fs.readdirSync('src')) {
 `
 
 const bin = `#!/usr/bin/env node
-console.log('oss20bd ' + process.argv.slice(2).join(' '))
+const say = () => console.log('oss20bd ' + process.argv.slice(2).join(' '))
 if (process.argv[2] === 'wait') {
   process.on('SIGTERM', () => { console.log('told to stop'); process.exit(5) })
   setInterval(() => {}, 1000)
-} else process.exitCode = Number(process.env.STATUS ?? 0)
+  say()
+} else { say(); process.exitCode = Number(process.env.STATUS ?? 0) }
 `
 
 let project: string
@@ -68,9 +70,11 @@ afterEach(() => {
 })
 
 function writeLock(version: string): void {
-  const names = ['p0', 'p1', 'p2', 'p3']
-  const packages = names.map((name) => [`node_modules/${name}`, { version, resolved: 'x' }])
-  const lock = { packages: { '': {}, ...(Object.fromEntries(packages) as object) } }
+  const packages: Record<string, unknown> = { '': {} }
+  for (const name of ['p0', 'p1', 'p2', 'p3']) {
+    packages[`node_modules/${name}`] = { version, resolved: `https://registry.test/${name}.tgz` }
+  }
+  const lock = { packages }
   fs.writeFileSync(inProject('package-lock.json'), JSON.stringify(lock))
 }
 
@@ -171,9 +175,7 @@ describe('preparing a checkout', () => {
 
   it('hands SIGTERM on to oss20bd and ends with its status', async () => {
     const child = run(['wait'])
-    for await (const line of child.iterable()) {
-      if (line === 'oss20bd wait') break
-    }
+    await once(child.stdout, 'data')
     child.kill('SIGTERM')
     const { exitCode, stdout } = await child
 

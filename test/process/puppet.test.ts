@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import got from 'got'
 import { expect, it } from 'vitest'
+import { createLlamaEngine } from '../../src/llama/llama-engine.ts'
 import {
   type PuppetControl,
   puppetEngine,
@@ -127,4 +128,28 @@ it('answers chats by itself when nobody directs it', async () => {
   const exit = once(child, 'exit')
   child.stdin.write('cmd_router_to_child:exit\n')
   expect(await exit).toEqual([0, null])
+})
+
+it('can stand in for llama-server under our real command line and environment', async () => {
+  await using dir = await tempDir()
+  await using control = await startPuppetControl()
+  const { command } = createLlamaEngine({
+    file: puppetFile,
+    modelPath: dir.file('model.gguf'),
+    alias: 'gpt-oss-20b',
+    socketPath: dir.file('e.sock'),
+    contextTokens: 4096,
+    slots: 1,
+    cacheRamMiB: 0,
+    extraArgs: ['--puppet-control', control.path],
+    xdgConfigHome: dir.file('config'),
+  })
+  const child = spawn(command.file, [...command.args], { env: { ...command.env }, stdio: 'pipe' })
+  const puppet = await control.next()
+  expect(puppet.pid).toBe(child.pid)
+  expect(puppet.args).toEqual(command.args)
+  expect(puppet.env).toMatchObject(command.env)
+  const exit = once(child, 'exit')
+  await puppet.exit(3)
+  expect(await exit).toEqual([3, null])
 })

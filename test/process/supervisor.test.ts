@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { z } from 'zod'
 import { systemClock } from '../../src/clock.ts'
 import type { ExitReason } from '../../src/engine.ts'
 import { recordEngine, reapOrphan } from '../../src/supervisor/orphan.ts'
@@ -25,6 +26,7 @@ interface Scene {
   readonly readyPuppet: () => Promise<Puppet>
 }
 
+const recordSchema = z.object({ identity: z.string() })
 const never = new AbortController().signal
 
 function isOf<K extends EngineState['kind']>(
@@ -250,8 +252,8 @@ test('an engine left by a killed daemon is reaped by pid and start time, another
   supervisor.start()
   const puppet = await readyPuppet()
   await recordEngine(recordFile, process.pid)
-  const record = JSON.parse(readFileSync(recordFile, 'utf8')) as object
-  writeFileSync(recordFile, JSON.stringify({ ...record, pid: puppet.pid }))
+  const { identity } = recordSchema.parse(JSON.parse(readFileSync(recordFile, 'utf8')))
+  writeFileSync(recordFile, JSON.stringify({ identity, pid: puppet.pid }))
   expect(await reapOrphan(recordFile, systemClock)).toBeNull()
   expect(existsSync(recordFile)).toBe(false)
 

@@ -5,7 +5,7 @@ import { defineCommand, print, say } from '../command.ts'
 import type { LogEntry } from '../log-entry.ts'
 import { formatLogEntry, parseLogLine } from '../log-entry.ts'
 import type { LogEnd, LogSource } from '../log-files.ts'
-import { logFile, openLogEnd } from '../log-files.ts'
+import { closeLogEnd, logFile, openLogEnd } from '../log-files.ts'
 import { followFile } from '../log-follow.ts'
 import { lastEntries } from '../log-tail.ts'
 import { paintFor } from '../paint.ts'
@@ -29,7 +29,7 @@ export const command = defineCommand({
     for (const entry of entries) show(entry)
     if (entries.length === 0) say(context, `No lines in ${folder}`)
     if (args.follow) await follow(folder, ends, (line) => show(parseLogLine(line)))
-    else await Promise.all(ends.map((end) => end.file?.close()))
+    else await Promise.all(ends.map(closeLogEnd))
     return 0
   },
 })

@@ -7,7 +7,7 @@ import { tempDir, type TempDir } from '../../helpers/temp-dir.ts'
 interface Following {
   readonly file: string
   /** Resolves with the lines so far once there are `count`. */
-  lines(count: number): Promise<readonly string[]>
+  readonly lines: (count: number) => Promise<readonly string[]>
 }
 
 async function following(

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { LogSource } from '../../../src/cli/log-files.ts'
-import { MAX_LINE_BYTES, openLogEnd } from '../../../src/cli/log-files.ts'
+import { closeLogEnd, MAX_LINE_BYTES, openLogEnd } from '../../../src/cli/log-files.ts'
 import { lastEntries } from '../../../src/cli/log-tail.ts'
 import { tempDir } from '../../helpers/temp-dir.ts'
 
@@ -15,7 +15,7 @@ async function tail(
   for (const [name, text] of Object.entries(files)) await writeFile(dir.file(name), text)
   const ends = await Promise.all(sources.map((source) => openLogEnd(dir.path, source)))
   const entries = await lastEntries(dir.path, ends, count)
-  await Promise.all(ends.map((end) => end.file?.close()))
+  await Promise.all(ends.map(closeLogEnd))
   return entries.map((entry) => String(entry.fields['message']))
 }
 

@@ -91,13 +91,12 @@ describe('judgeAccess', () => {
   })
 
   test('it never throws, and no name outside loopback and config passes', () => {
-    fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.domain()), (host) => {
-        const access = judgeAccess({ ...question, hosts: [host], allowedHosts: [] })
-        const loopback = /^(localhost\.?|127\.[\d.]+|\[::1\])(:\d+)?$/i.test(host)
-        if (!loopback) expect(access.kind).toBe('refused')
-      }),
-    )
+    const loopback = /^(localhost\.?|127\.[\d.]+|\[::1\])(:\d+)?$/i
+    const holds = fc.property(fc.oneof(fc.string(), fc.domain()), (host) => {
+      const access = judgeAccess({ ...question, hosts: [host], allowedHosts: [] })
+      return loopback.test(host) || access.kind === 'refused'
+    })
+    expect(fc.check(holds)).toMatchObject({ failed: false })
   })
 })
 

@@ -15,9 +15,7 @@ function names(raw: readonly string[]): string[] {
 describe('toEngine', () => {
   test('it keeps order, case and duplicates of what passes', () => {
     const raw = ['X-B', '1', 'Host', 'a:1', 'x-b', '2', 'Accept', '*/*', 'X-B', '3']
-    expect(toEngine('GET', raw)).toEqual([
-      ...['X-B', '1', 'Host', 'localhost', 'x-b', '2', 'Accept', '*/*', 'X-B', '3'],
-    ])
+    expect(toEngine('GET', raw)).toEqual(raw.with(3, 'localhost'))
   })
 
   test.each(SECRETS)('it never shows %s to the engine', (secret) => {
@@ -28,7 +26,10 @@ describe('toEngine', () => {
   test('it drops what Connection names, but never what frames the message', () => {
     const raw = ['Host', 'a', 'Connection', 'X-Mine, content-length ,HOST', 'x-mine', '1']
     expect(toEngine('POST', [...raw, 'Content-Length', '5'])).toEqual([
-      ...['Host', 'localhost', 'Content-Length', '5'],
+      'Host',
+      'localhost',
+      'Content-Length',
+      '5',
     ])
   })
 
@@ -69,7 +70,12 @@ describe('toClient', () => {
   test('it drops what is about the connection to the engine only', () => {
     const raw = ['Content-Type', 'a', 'Keep-Alive', 'timeout=5, max=100', 'Connection', 'x-hop']
     expect(toClient([...raw, 'X-Hop', '1', 'Set-Cookie', 'a', 'Set-Cookie', 'b'])).toEqual([
-      ...['Content-Type', 'a', 'Set-Cookie', 'a', 'Set-Cookie', 'b'],
+      'Content-Type',
+      'a',
+      'Set-Cookie',
+      'a',
+      'Set-Cookie',
+      'b',
     ])
   })
 

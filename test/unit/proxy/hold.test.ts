@@ -4,7 +4,7 @@ import type { Upstream } from '../../../src/proxy/upstream.ts'
 import { FakeClock, settle } from '../../helpers/fake-clock.ts'
 import { loading, ScriptedUpstream } from '../../helpers/proxy-rig.ts'
 
-const READY: Upstream = { kind: 'ready', socketPath: '/e.sock', runId: 1 }
+const READY = { kind: 'ready', socketPath: '/e.sock', runId: 1 } as const
 const DOWN: Upstream = { kind: 'unavailable', message: 'stopped', hint: 'start it' }
 
 function holdOn(now: Upstream) {
@@ -18,9 +18,9 @@ function holdOn(now: Upstream) {
 /** The end of a wait, as soon as there is one. */
 function watch(wait: Promise<HoldEnd>): { end: HoldEnd | undefined } {
   const seen: { end: HoldEnd | undefined } = { end: undefined }
-  void wait.then((end) => {
-    seen.end = end
-  })
+  void (async () => {
+    seen.end = await wait
+  })()
   return seen
 }
 
@@ -62,7 +62,7 @@ describe('Hold', () => {
     }
     await clock.advance(900)
     expect(seen.end).toBeUndefined()
-    source.set({ ...loading(0.5), message: 'still at it' } as Upstream)
+    source.set({ ...loading(0.5), message: 'still at it' })
     await clock.advance(100)
     expect(seen.end).toEqual({ kind: 'timeout', message: 'still at it' })
   })
@@ -85,7 +85,7 @@ describe('Hold', () => {
     await clock.advance(1)
     expect(first.end).toEqual(READY)
     const second = watch(hold.wait({ delayMs: 500, reason: 'refused' }))
-    source.set({ ...READY, runId: 2 } as Upstream)
+    source.set({ ...READY, runId: 2 })
     await settle()
     expect(second.end).toMatchObject({ runId: 2 })
   })

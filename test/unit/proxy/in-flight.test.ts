@@ -23,13 +23,15 @@ test('it is idle when the last request with the engine ends, whatever is held', 
         finish = resolve
       }),
   )
-  let idle = false
-  const waiting = inFlight.idle().then(() => {
-    idle = true
-  })
+  const order: string[] = []
+  const waiting = (async () => {
+    await inFlight.idle()
+    order.push('idle')
+  })()
   await one
-  expect(idle).toBe(false)
+  order.push('first ended')
   finish()
   await Promise.all([two, waiting])
+  expect(order).toEqual(['first ended', 'idle'])
   expect(inFlight.counts()).toMatchObject({ inFlight: 0, held: 1 })
 })

@@ -1,0 +1,156 @@
+import { execFile, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+import { createLogger } from '../../../src/daemon/winston-logger.ts'
+import { FakeClock, settle } from '../../helpers/fake-clock.ts'
+import { tempDir, type TempDir } from '../../helpers/temp-dir.ts'
+
+const run = promisify(execFile)
+const FIXTURE = fileURLToPath(new URL('../../fixtures/console-logger.mjs', import.meta.url))
+
+interface Line {
+  readonly at: string
+  readonly level: string
+  readonly source: string
+  readonly message: string
+  readonly [field: string]: unknown
+}
+
+/** Every line of a log and of the files set aside, oldest first. */
+async function readLog(folder: string, name: string): Promise<Line[]> {
+  const files = (await readdir(folder)).filter((file) => file.startsWith(`${name}.`))
+  const age = (file: string): number => Number(/\.(\d+)\.log$/.exec(file)?.[1] ?? 0)
+  const texts = await Promise.all(
+    files.toSorted((a, b) => age(b) - age(a)).map((file) => readFile(`${folder}/${file}`, 'utf8')),
+  )
+  return texts.flatMap((text) =>
+    text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Line),
+  )
+}
+
+interface FullDisk extends AsyncDisposable {
+  readonly folder: string
+  free(): Promise<void>
+}
+
+/** A small disk that is full, for root on Linux; else a log file that behaves as if, or cannot be made. */
+async function fullDisk(dir: TempDir): Promise<FullDisk> {
+  const folder = dir.path
+  const disk = (unmount: () => Promise<unknown>, free: () => Promise<void>): FullDisk => ({
+    folder,
+    free,
+    [Symbol.asyncDispose]: async () => {
+      await unmount()
+    },
+  })
+  const nothing = (): Promise<void> => Promise.resolve()
+  if (process.platform !== 'linux') {
+    await writeFile(dir.file('logs'), 'a file in the way')
+    return { ...disk(nothing, () => rm(dir.file('logs'))), folder: dir.file('logs') }
+  }
+  const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]).then(
+    () => true,
+    () => false,
+  )
+  if (mounted) {
+    await writeFile(dir.file('ballast'), Buffer.alloc(2 ** 23)).catch(() => undefined)
+    return disk(
+      () => run('umount', [folder]),
+      () => rm(dir.file('ballast')),
+    )
+  }
+  process.stderr.write('Not root: /dev/full stands in for a full disk\n')
+  await symlink('/dev/full', dir.file('daemon.log'))
+  return disk(nothing, () => rm(dir.file('daemon.log')))
+}
+
+it('writes the daemon’s lines and the engine’s to files of their own', async () => {
+  await using dir = await tempDir()
+  const clock = new FakeClock(Date.UTC(2026, 0, 1))
+  const logs = createLogger({
+    folder: dir.file('logs'),
+    level: 'info',
+    maxBytes: 1e6,
+    keep: 1,
+    console: false,
+    clock,
+  })
+  logs.logger.debug('not wanted')
+  logs.logger.info('llama-server ready', { pid: 7, message: 'not this' })
+  logs.logger.error('%s is no placeholder')
+  logs.engineLine('debug', 'not wanted')
+  logs.engineLine('warn', 'slow')
+  await logs.close()
+  logs.logger.info('too late')
+  const at = '2026-01-01T00:00:00.000Z'
+  expect(await readLog(dir.file('logs'), 'daemon')).toEqual([
+    { at, level: 'info', source: 'daemon', message: 'llama-server ready', pid: 7 },
+    { at, level: 'error', source: 'daemon', message: '%s is no placeholder' },
+  ])
+  expect(await readLog(dir.file('logs'), 'engine')).toEqual([
+    { at, level: 'warn', source: 'llama-server', message: 'slow' },
+  ])
+  expect(logs.droppedLines()).toBe(0)
+})
+
+it('goes on through a full disk, in bounded memory, and tells afterwards what was lost', async () => {
+  await using dir = await tempDir()
+  await using disk = await fullDisk(dir)
+  const clock = new FakeClock()
+  const logs = createLogger({
+    folder: disk.folder,
+    level: 'info',
+    maxBytes: 100_000,
+    keep: 50,
+    console: false,
+    clock,
+  })
+  const text = 'x'.repeat(1000)
+  let sent = 0
+  while (logs.droppedLines() < 5000) {
+    for (let burst = 0; burst < 100; burst += 1) {
+      logs.logger.info(text, { number: sent })
+      sent += 1
+    }
+    await settle()
+  }
+  await disk.free()
+  await clock.advance(5000)
+  logs.logger.info('after', { number: sent })
+  await logs.close()
+
+  const lines = await readLog(disk.folder, 'daemon')
+  const own = lines.filter((line) => 'number' in line)
+  expect(own.length + logs.droppedLines()).toBe(sent + 1)
+  expect(lines.filter(({ message }) => message.startsWith('log '))).toMatchObject([
+    { level: 'warn', message: 'log file cannot be written', file: 'daemon.log' },
+    { level: 'warn', message: 'log lines were lost', lines: logs.droppedLines() },
+  ])
+  expect(own.map(({ number }) => number)).toEqual(own.map((_line, index) => index))
+})
+
+it('shows people the daemon’s lines and the engine’s warnings, and outlives their pipe', async () => {
+  await using dir = await tempDir()
+  const child = fork(FIXTURE, [dir.path], { silent: true })
+  await once(child, 'message')
+  const shown = createInterface({ input: child.stdout! })[Symbol.asyncIterator]()
+  child.send(1)
+  const first = (await shown.next()).value as string
+  expect(first).toMatch(/^\d\d:\d\d:\d\d warn  llama-server: engine warning$/)
+  expect((await shown.next()).value).toMatch(/^\d\d:\d\d:\d\d info  one line number=1$/)
+  child.stdout?.destroy()
+  for (const number of [2, 3, 4]) {
+    const logged = once(child, 'message')
+    child.send(number)
+    await logged
+  }
+  child.send('close')
+  const [status] = (await once(child, 'exit')) as [number | null]
+  expect(status).toBe(0)
+  const numbers = (await readLog(dir.path, 'daemon')).map(({ number }) => number)
+  expect(numbers).toEqual([1, 2, 3, 4])
+})
