@@ -1,7 +1,7 @@
 /** What the supervisor must be told about a server to keep it alive. It knows no llama.cpp. */
 
 /** How to start the engine. `env` is the whole environment: nothing is inherited. */
-export interface EngineCommand {
+interface EngineCommand {
   readonly file: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>

@@ -114,8 +114,9 @@ function refusal(body: unknown): Oss20bdError {
 
 function explain(error: unknown): Oss20bdError {
   if (error instanceof Oss20bdError) return error
-  const errno = errnoOf(error)
-  if (errno === 'ENOENT' || errno === 'ECONNREFUSED') {
+  const errno = errnoOf(error) ?? ''
+  // Reset: it ended while we asked.
+  if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(errno)) {
     return new Oss20bdError('daemon-not-running', 'Cannot ask the daemon: it is not running', {
       hint: 'Start it with: oss20bd start',
       cause: error,

@@ -2,6 +2,9 @@
 import { isRecord, parseJson } from './json.ts'
 import type { Paint } from './paint.ts'
 
+/** `llama-server` is the longest. */
+const SOURCE_WIDTH = 12
+
 export interface LogEntry {
   /** The line as it is in the file. */
   readonly raw: string
@@ -26,7 +29,7 @@ export function formatLogEntry(entry: LogEntry, paint: Paint): string {
   return [
     paint.dim(entry.atMs === null ? '-'.padEnd(23) : localTime(new Date(entry.atMs))),
     levelText(level, paint),
-    paint.dim(printable(textOf(source, '')).padEnd(6)),
+    paint.dim(printable(textOf(source, '')).padEnd(SOURCE_WIDTH)),
     printable(textOf(message, '')),
     ...(facts.length === 0 ? [] : [paint.dim(printable(facts.join(' ')))]),
   ].join(' ')

@@ -38,7 +38,9 @@ export async function prepareModel(
   if (kept !== null && !kept.testModel && wish !== 'test') return kept
   const keepTest = kept !== null && kept.testModel && wish === 'any'
   const real =
-    wish === 'test' || keepTest ? null : await getRealModel(context, config, wish === 'real', progress)
+    wish === 'test' || keepTest
+      ? null
+      : await getRealModel(context, config, wish === 'real', progress)
   const got =
     real?.kind === 'got'
       ? { ...found(real.file, false), note: real.note }

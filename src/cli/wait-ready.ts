@@ -27,13 +27,12 @@ export async function waitReady(
 
 function gaveUp({ engine }: Status): Oss20bdError {
   const { detail, lastExit } = engine
-  return new Oss20bdError(
-    'engine-failed',
-    `Cannot start llama-server: ${lastExit?.message ?? detail}`,
-    {
-      hint: lastExit?.hint ?? 'See what it wrote: oss20bd logs --engine -n 50',
-    },
-  )
+  const why = lastExit?.message ?? detail
+  // What was found before a start is a whole sentence already.
+  const message = why.startsWith('Cannot ') ? why : `Cannot start llama-server: ${why}`
+  return new Oss20bdError('engine-failed', message, {
+    hint: lastExit?.hint ?? 'See what it wrote: oss20bd logs --engine -n 50',
+  })
 }
 
 function stoppedMeanwhile(): Oss20bdError {

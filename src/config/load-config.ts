@@ -14,7 +14,7 @@ import {
 } from './config-sources.ts'
 import { SETTING_KEYS, SETTINGS, type SettingKey, type SettingValues } from './schema.ts'
 
-export { configError, type ConfigProblem } from './config-problem.ts'
+export { configError } from './config-problem.ts'
 
 export interface LoadConfigOptions {
   readonly file: string
@@ -26,7 +26,7 @@ export interface LoadConfigOptions {
   readonly readFile: (file: string) => Promise<string>
 }
 
-export type DisplayValue = string | number | readonly string[] | null
+type DisplayValue = string | number | readonly string[] | null
 
 export type LoadedConfig =
   | {

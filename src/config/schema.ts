@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { parseBytes, parseDurationMs } from '../units.ts'
 
 /** How a value is written in an environment variable or a flag, and in which shape the file has it. */
-export type SettingKind = 'text' | 'path' | 'integer' | 'list'
+type SettingKind = 'text' | 'path' | 'integer' | 'list'
 
 export interface Setting<Value> {
   readonly kind: SettingKind

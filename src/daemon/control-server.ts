@@ -62,7 +62,9 @@ async function answer(
   if (method === 'GET' && url === '/events') return streamEvents(options, response, closing)
   const verb = url?.slice(1) ?? ''
   if (method === 'POST' && isVerb(verb)) {
-    options.act(verb)
+    // The end of the daemon is the end of this connection: answer first.
+    if (verb === 'shutdown') response.on('close', () => options.act(verb))
+    else options.act(verb)
     return send(response, 202, await options.status())
   }
   return sendError(response, 404, `No such request: ${method} ${url}`)

@@ -43,6 +43,8 @@ async function run(args: DaemonArguments): Promise<number> {
   const paths = resolvePaths(process.platform, homedir(), process.env)
   const config = await readConfig(args, paths)
   await ensureFolders(paths)
+  // A daemon must not hold the folder that it happened to be started in.
+  process.chdir(paths.home)
   const lock = await acquireInstanceLock(join(paths.run, 'daemon.lock'))
   try {
     return await runUnderLock(args, config, paths)
@@ -97,6 +99,7 @@ async function runUnderLock(args: DaemonArguments, config: Config, paths: Paths)
 async function readConfig(args: DaemonArguments, paths: Paths): Promise<Config> {
   const loaded = await loadConfig({
     file: args.configFile ?? paths.configFile,
+    fileRequired: args.configFile !== null,
     env: process.env,
     flags: args.flags,
     readFile: (file) => readFile(file, 'utf8'),

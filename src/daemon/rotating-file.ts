@@ -6,7 +6,7 @@ import { errnoOf, messageOf } from '../errors.ts'
 
 export interface RotatingFileOptions {
   readonly folder: string
-  /** `daemon` is written to `daemon.log` and set aside as `daemon.1.log`, the newest, up to `daemon.<keep>.log`. */
+  /** `daemon` is written to `daemon.log` and set aside as `daemon1.log`, the newest, up to `daemon<keep>.log`. */
   readonly name: string
   readonly maxBytes: number
   readonly keep: number
@@ -62,9 +62,14 @@ export class RotatingFile {
   }
 
   /** Writes what is queued, with one more try when in trouble. */
-  async close(): Promise<void> {
+  async flush(): Promise<void> {
     await this.#draining
     if (this.#queue.length > 0) await this.#drain()
+  }
+
+  /** As `flush`; what could not be written then counts as lost. */
+  async close(): Promise<void> {
+    await this.flush()
     this.#lost += this.#queue.length
     this.#queue = []
     await this.#closeHandle()
@@ -114,7 +119,7 @@ export class RotatingFile {
     const { folder, name, keep } = this.#options
     await this.#closeHandle()
     for (const file of await readdir(folder)) {
-      const [, stem, number] = /^(.+)\.(\d+)\.log$/.exec(file) ?? []
+      const [, stem, number] = /^(.*\D)(\d+)\.log$/.exec(file) ?? []
       if (stem === name && Number(number) >= keep) await rm(join(folder, file), { force: true })
     }
     if (keep === 0) await rm(this.path, { force: true })
@@ -126,7 +131,7 @@ export class RotatingFile {
 
   #pathOf(index: number): string {
     const { folder, name } = this.#options
-    return join(folder, index === 0 ? `${name}.log` : `${name}.${index}.log`)
+    return join(folder, `${name}${index === 0 ? '' : index}.log`)
   }
 
   /** As many lines as fit into the file; at least one. */

@@ -6,13 +6,16 @@ export interface StopHandlers {
   now(): void
 }
 
+/** What is used of `process`. */
+export interface SignalSource {
+  on(signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
+  off(signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
+}
+
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 /** Returns a function that gives the signals back to Node. */
-export function onStopSignals(
-  handlers: StopHandlers,
-  source: Pick<NodeJS.Process, 'on' | 'off'> = process,
-): () => void {
+export function onStopSignals(handlers: StopHandlers, source: SignalSource = process): () => void {
   let stopping = false
   const onSignal = (signal: NodeJS.Signals): void => {
     if (!stopping) {

@@ -67,9 +67,10 @@ export function createLogger(options: LoggerOptions): Logs {
     },
     droppedLines: () => files.daemon.lostLines + files.engine.lostLines,
     close: async () => {
-      // The engine's file first: what it has to say about lost lines goes to the daemon's.
+      // In this order, because what a file has to say about lost lines goes to the daemon's.
       await end(engine)
       await files.engine.close()
+      await files.daemon.flush()
       await end(daemon)
       await files.daemon.close()
       process.stdout.off('error', ignore)
@@ -143,7 +144,7 @@ function toLogger(target: winston.Logger, clock: Pick<Clock, 'nowMs'>): Logger {
 }
 
 function send(target: winston.Logger, entry: LogEntry): void {
-  if (!target.isLevelEnabled(entry.level) || target.writableEnded) return
+  if (!target.isLevelEnabled(entry.level) || !target.writable) return
   const info: Info = { level: entry.level, message: entry.message, [ENTRY]: entry }
   target.log(info)
 }

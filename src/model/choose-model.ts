@@ -23,7 +23,7 @@ export interface ModelChoice {
  * What gpt-oss-20b takes at 32k context: weights 11,536 MiB, KV cache 786 MiB, compute 420 MiB,
  * prompt cache 1,024 MiB; about 13.5 GiB.
  */
-export const GPT_OSS_20B_NEED_BYTES = (11_536 + 786 + 420 + 1024) * 2 ** 20
+const GPT_OSS_20B_NEED_BYTES = (11_536 + 786 + 420 + 1024) * 2 ** 20
 
 /** The test model serves when it was asked for, when memory is too small and when a download failed. */
 export function chooseModel(situation: ModelSituation): ModelChoice {

@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises'
 
 const WINDOW_BYTES = 256 * 1024
 /** The real gpt-oss-20b header has 13 MB; a header far beyond that is not one. */
-const MAX_HEADER_BYTES = 128 * 2 ** 20
+const MAX_HEADER_BYTES = 64 * 2 ** 20
 
 /** The file ends before what its header announces. */
 export class CutShortError extends Error {}
@@ -49,7 +49,8 @@ export class HeaderReader {
     for (let done = 0; done < count; done += 1) {
       if (!this.#holds(8)) await this.#fill(8)
       const at = this.#position - this.#windowStart
-      this.skip(8 + Number(this.#window.readBigUInt64LE(at)))
+      const [low, high] = [this.#window.readUInt32LE(at), this.#window.readUInt32LE(at + 4)]
+      this.skip(8 + low + high * 2 ** 32)
     }
   }
 
@@ -86,7 +87,9 @@ export class HeaderReader {
   }
 
   #require(length: number): void {
-    if (this.#position + length > this.#sizeBytes) throw new CutShortError('the file ends too early')
-    if (this.#position + length > MAX_HEADER_BYTES) throw new BadHeaderError('its header has no end')
+    if (this.#position + length > this.#sizeBytes)
+      throw new CutShortError('the file ends too early')
+    if (this.#position + length > MAX_HEADER_BYTES)
+      throw new BadHeaderError('its header has no end')
   }
 }

@@ -16,7 +16,7 @@ export type ModelFileCheck =
     }
   | ModelFileProblem
 
-export interface ModelFileProblem {
+interface ModelFileProblem {
   readonly kind: 'missing' | 'folder' | 'empty' | 'not-gguf' | 'legacy' | 'cut-short' | 'unreadable'
   readonly message: string
   readonly hint: string
@@ -86,7 +86,12 @@ function startProblem(path: string, start: Buffer): ModelFileProblem | null {
   }
   if (magic !== 'GGUF' && !'GGUF'.startsWith(magic)) {
     const shown = JSON.stringify(magic.replaceAll(/[^\x20-\x7e]/g, '?'))
-    return problem(path, 'not-gguf', `it begins with ${shown}, a GGUF file begins with "GGUF"`, GET_A_MODEL)
+    return problem(
+      path,
+      'not-gguf',
+      `it begins with ${shown}, a GGUF file begins with "GGUF"`,
+      GET_A_MODEL,
+    )
   }
   if (start.length < 8) throw new CutShortError('the file ends in its first bytes')
   return versionProblem(path, start.readUInt32LE(4), start.readUInt32BE(4))
@@ -117,7 +122,12 @@ function problemOf(path: string, error: unknown): ModelFileProblem {
   }
   if (errno === 'EACCES' || errno === 'EPERM') {
     const hint = `Make it readable: chmod u+r ${JSON.stringify(path)}`
-    return problem(path, 'unreadable', 'there is no permission to read it, it must be readable', hint)
+    return problem(
+      path,
+      'unreadable',
+      'there is no permission to read it, it must be readable',
+      hint,
+    )
   }
   return problem(path, 'unreadable', messageOf(error), GET_A_MODEL)
 }

@@ -39,10 +39,10 @@ export interface PullOptions {
   readonly limits?: Partial<PullLimits>
 }
 
-export interface PullLimits {
+interface PullLimits {
   /** A connection on which nothing arrives for so long is given up and made anew. */
   readonly stallMs: number
-  /** Attempts in a row that bring nothing new. */
+  /** Further attempts that may bring nothing new, over the whole download. */
   readonly retries: number
   /** The same while the server has not been reached once, so that "no network" is said soon. */
   readonly retriesWithoutAnswer: number
@@ -51,7 +51,7 @@ export interface PullLimits {
 
 const DEFAULT_LIMITS: PullLimits = {
   stallMs: 60_000,
-  retries: 6,
+  retries: 10,
   retriesWithoutAnswer: 1,
   firstRetryDelayMs: 1000,
 }
@@ -82,7 +82,11 @@ export async function pullModel(options: PullOptions): Promise<ExpectedFile> {
   return good
 }
 
-async function checkDiskSpace(options: PullOptions, part: string, haveBytes: number): Promise<void> {
+async function checkDiskSpace(
+  options: PullOptions,
+  part: string,
+  haveBytes: number,
+): Promise<void> {
   const disk = await statfs(dirname(part))
   const freeBytes = disk.bavail * disk.bsize
   const neededBytes = largest(options.expected) - haveBytes + SPARE_DISK_BYTES
@@ -138,7 +142,11 @@ function newTransfer(options: PullOptions, part: string, stallMs: number): Trans
   const startedAtMs = options.clock.monotonicMs()
   let arrivedBytes = 0
   return {
-    ...{ url: options.url, token: options.token, part, stallMs, signal: options.signal },
+    url: options.url,
+    token: options.token,
+    part,
+    stallMs,
+    signal: options.signal,
     expectedBytes: options.expected.map((file) => file.bytes),
     state: { answered: false, etag: null },
     onBytes: (newBytes, bytes, totalBytes) => {

@@ -5,6 +5,8 @@ import { fileError } from '../errors.ts'
 import { type GgufTensor, type GgufValue, writeGguf } from './gguf-writer.ts'
 import { type TestModelVariant, testVocabulary, type Vocabulary } from './test-vocabulary.ts'
 
+export { TEST_MODEL_ANSWER, TEST_MODEL_REASONING } from './test-vocabulary.ts'
+
 /** The `general.name` by which the file is recognised, so that it is never taken for the real one. */
 export const TEST_MODEL_NAME = 'oss20bd test model'
 
@@ -147,7 +149,8 @@ function q8(name: string, shape: readonly number[], data?: Buffer): GgufTensor {
 function oneHot(size: number, outputOf: readonly number[], value: number): Buffer {
   const blocksPerRow = size / 32
   const data = Buffer.alloc(size * blocksPerRow * 34)
-  for (let block = 0; block < size * blocksPerRow; block += 1) data.writeUInt16LE(0x3c00, block * 34)
+  for (let block = 0; block < size * blocksPerRow; block += 1)
+    data.writeUInt16LE(0x3c00, block * 34)
   for (const [column, row] of outputOf.entries()) {
     const block = row * blocksPerRow + Math.floor(column / 32)
     data.writeInt8(value, block * 34 + 2 + (column % 32))

@@ -81,7 +81,12 @@ export function testVocabulary(variant: TestModelVariant | null): Vocabulary {
   const idOf = (token: string): number => ids.get(token) ?? missing(token)
   return {
     tokens,
-    types: [...bytes.map(() => 1), ...CONTROL.map(() => 3), ...pieces.map(() => 4), ...unused.map(() => 5)],
+    types: [
+      ...bytes.map(() => 1),
+      ...CONTROL.map(() => 3),
+      ...pieces.map(() => 4),
+      ...unused.map(() => 5),
+    ],
     idOf,
     successors: successors(tokens, idOf, variant),
   }
@@ -108,7 +113,7 @@ function successors(
 }
 
 function chains(variant: TestModelVariant | null): string[][] {
-  const digits = [...'0123456789']
+  const digits = Array.from('0123456789')
   const counting = ['#', ...digits, '0']
   const chat = [PROMPT_END, '<|channel|>', TO_REASONING]
   const answer = [...ANSWER_PIECES, '<|return|>']
@@ -126,9 +131,11 @@ function chains(variant: TestModelVariant | null): string[][] {
 
 /** GPT-2's spelling of a byte: printable Latin-1 stands for itself, the rest is moved above 255. */
 function byteToken(byte: number): string {
-  const printable = (code: number): boolean =>
-    (code >= 33 && code <= 126) || (code >= 161 && code <= 172) || code >= 174
   if (printable(byte)) return String.fromCodePoint(byte)
   const moved = Array.from({ length: byte }, (_, code) => code).filter((code) => !printable(code))
   return String.fromCodePoint(256 + moved.length)
+}
+
+function printable(code: number): boolean {
+  return (code >= 33 && code <= 126) || (code >= 161 && code <= 172) || code >= 174
 }

@@ -4,7 +4,7 @@ import { createWriteStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import type { IncomingHttpHeaders } from 'node:http'
 import { pipeline } from 'node:stream/promises'
-import got, { RequestError, type Request } from 'got'
+import got, { RequestError, type Request, type StreamOptions } from 'got'
 import { errnoOf, fileError, Oss20bdError } from '../errors.ts'
 import { formatBytes, formatDuration } from '../units.ts'
 
@@ -26,7 +26,7 @@ export async function transferRest(transfer: Transfer): Promise<void> {
   if (haveBytes > 0 && haveBytes === Math.max(...transfer.expectedBytes)) return
   try {
     const request = got.stream(transfer.url, requestOptions(transfer, haveBytes))
-    const statusCode = await answer(transfer, request)
+    const statusCode = await answer(transfer, request, haveBytes)
     const startBytes = statusCode === 206 ? haveBytes : 0
     await save(transfer, request, startBytes)
   } catch (error) {
@@ -45,7 +45,7 @@ async function usablePart(transfer: Transfer): Promise<number> {
   return 0
 }
 
-function requestOptions(transfer: Transfer, haveBytes: number) {
+function requestOptions(transfer: Transfer, haveBytes: number): StreamOptions {
   const { token, state, stallMs, signal } = transfer
   return {
     headers: {
@@ -62,11 +62,11 @@ function requestOptions(transfer: Transfer, haveBytes: number) {
     retry: { limit: 0 },
     timeout: { connect: Math.min(stallMs, 30_000), socket: stallMs },
     signal,
-  } as const
+  }
 }
 
 /** The status, once it is known that the body is what we want: 206 the rest, 200 the whole. */
-async function answer(transfer: Transfer, request: Request): Promise<200 | 206> {
+async function answer(transfer: Transfer, request: Request, haveBytes: number): Promise<200 | 206> {
   await once(request, 'response')
   transfer.state.answered = true
   const { statusCode = 0, headers = {} } = request.response ?? {}
@@ -80,6 +80,12 @@ async function answer(transfer: Transfer, request: Request): Promise<200 | 206> 
   if (totalBytes !== null && !transfer.expectedBytes.includes(totalBytes)) {
     request.destroy()
     throw wrongSize(transfer, totalBytes)
+  }
+  // A proxy may answer with another range than was asked for; appended, it would spoil the part.
+  if (statusCode === 206 && !headers['content-range']?.startsWith(`bytes ${haveBytes}-`)) {
+    request.destroy()
+    await rm(transfer.part, { force: true })
+    throw failed('the server sent another range than asked', GOES_ON, new Error('wrong range'))
   }
   const { etag } = headers
   transfer.state.etag = etag === undefined || etag.startsWith('W/') ? null : etag
@@ -101,21 +107,32 @@ async function save(transfer: Transfer, request: Request, startBytes: number): P
     request.response?.headers ?? {},
   )
   let bytes = startBytes
-  await pipeline(
-    request,
-    async function* count(source: AsyncIterable<Buffer>) {
-      for await (const chunk of source) {
-        bytes += chunk.length
-        if (bytes > largestBytes) throw wrongSize(transfer, bytes)
-        transfer.onBytes(chunk.length, bytes, totalBytes ?? largestBytes)
-        yield chunk
-      }
-    },
-    // `flush` is fsync at the end: the rename that follows must not come to the disk before the bytes.
-    createWriteStream(transfer.part, { flags: startBytes > 0 ? 'a' : 'w', flush: true }),
-  )
+  // `flush` is fsync at the end: the rename that follows must not come to the disk before the bytes.
+  const flags = startBytes > 0 ? 'a' : 'w'
+  const file = createWriteStream(transfer.part, { flags, flush: true })
+  const closed = new Promise<void>((resolve) => {
+    file.once('close', resolve)
+  })
+  const count = async function* count(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of source) {
+      bytes += chunk.length
+      if (bytes > largestBytes) throw wrongSize(transfer, bytes)
+      transfer.onBytes(chunk.length, bytes, totalBytes ?? largestBytes)
+      yield chunk
+    }
+  }
+  try {
+    await pipeline(request, count, file)
+  } finally {
+    // A write that is still under way would come after the next attempt has looked at the size.
+    await closed
+  }
   if (!transfer.expectedBytes.includes(bytes)) {
-    throw failed(`the connection ended after ${formatBytes(bytes)}`, GOES_ON, new Error('cut short'))
+    throw failed(
+      `the connection ended after ${formatBytes(bytes)}`,
+      GOES_ON,
+      new Error('cut short'),
+    )
   }
 }
 
@@ -129,7 +146,10 @@ function statusError(transfer: Transfer, statusCode: number): Oss20bdError {
     return failed(`${what}, ${needed}`, 'Set HF_TOKEN to a read token, then run the same command')
   }
   if (statusCode === 404 || statusCode === 410) {
-    return failed(`${what}, the file must be there`, 'Check HF_ENDPOINT, or set model.path to a GGUF file')
+    return failed(
+      `${what}, the file must be there`,
+      'Check HF_ENDPOINT, or set model.path to a GGUF file',
+    )
   }
   const again = statusCode >= 500 || [408, 416, 425, 429].includes(statusCode)
   return again
@@ -149,7 +169,8 @@ function wrongSize(transfer: Transfer, bytes: number): Oss20bdError {
 function asDownloadError(transfer: Transfer, error: unknown): unknown {
   if (error instanceof Oss20bdError) return error
   if (!(error instanceof RequestError)) return fileError('download the model', transfer.part, error)
-  return failed(networkWords(transfer, error), NO_NETWORK, error)
+  // Not the error itself as cause: it holds the request and with it the token.
+  return failed(networkWords(transfer, error), NO_NETWORK, new Error(error.message))
 }
 
 const NO_NETWORK =
@@ -157,17 +178,13 @@ const NO_NETWORK =
 
 function networkWords(transfer: Transfer, error: RequestError): string {
   const { host } = new URL(transfer.url)
-  switch (errnoOf(error)) {
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `the address of ${host} is not known here (no network, or no name server)`
-    case 'ECONNREFUSED':
-      return `${host} refuses connections`
-    case 'ETIMEDOUT':
-      return `${host} sent nothing for ${formatDuration(transfer.stallMs)}`
-    default:
-      return `the connection to ${host} broke (${error.message})`
+  const errno = errnoOf(error)
+  if (errno === 'ENOTFOUND' || errno === 'EAI_AGAIN') {
+    return `the address of ${host} is not known here (no network, or no name server)`
   }
+  if (errno === 'ECONNREFUSED') return `${host} refuses connections`
+  if (errno === 'ETIMEDOUT') return `${host} sent nothing for ${formatDuration(transfer.stallMs)}`
+  return `the connection to ${host} broke (${error.message})`
 }
 
 function failed(what: string, hint: string, cause?: unknown): Oss20bdError {

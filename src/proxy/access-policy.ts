@@ -43,7 +43,7 @@ export function assertSafeBind(host: string): void {
 }
 
 /** `localhost`, 127.0.0.0/8 or `[::1]`, without port. */
-export function isLoopbackName(name: string): boolean {
+function isLoopbackName(name: string): boolean {
   const lower = name.toLowerCase().replace(/\.$/, '')
   if (lower === 'localhost' || lower === '[::1]') return true
   const octets = /^127\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(lower)

@@ -4,7 +4,7 @@
 export type RawHeaders = readonly string[]
 
 /** They describe one connection, not the message (RFC 9110 7.6.1). */
-const HOP_BY_HOP = new Set([
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-authenticate',
@@ -32,37 +32,48 @@ const NOT_FOR_ENGINE = new Set([
 /** A client that names these in `Connection` wants the two servers to read one body differently. */
 const NEVER_DROPPED = new Set(['content-length', 'host'])
 
+/** What nearly every `Connection` says: it names no other header. */
+const NAMES_NONE = /^\s*(keep-alive|close)?\s*$/i
+
 /** The headers to send to the engine for a request with these headers. The framing of the body stays what it was. */
 export function toEngine(method: string, raw: RawHeaders): string[] {
   const kept: string[] = []
   const dropped = hopByHop(raw)
   let hasHost = false
-  for (const [name, value] of pairs(raw)) {
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] ?? ''
     const key = name.toLowerCase()
-    if (dropped.has(key) || NOT_FOR_ENGINE.has(key)) continue
-    if (key !== 'host') kept.push(name, value)
-    else if (!hasHost) {
-      kept.push(name, 'localhost')
-      hasHost = true
-    }
+    if (dropped.has(key) || NOT_FOR_ENGINE.has(key) || (key === 'host' && hasHost)) continue
+    if (key === 'host') hasHost = true
+    kept.push(name, key === 'host' ? 'localhost' : (raw[index + 1] ?? ''))
   }
   if (!hasHost) kept.unshift('Host', 'localhost')
-  return [...kept, ...framing(method, raw)]
+  kept.push(...framing(method, raw))
+  return kept
 }
 
 /** The headers to send to the client for an answer with these headers. */
 export function toClient(raw: RawHeaders): string[] {
+  const kept: string[] = []
   const dropped = hopByHop(raw)
-  return pairs(raw)
-    .filter(([name]) => !dropped.has(name.toLowerCase()))
-    .flat()
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index] ?? ''
+    if (!dropped.has(name.toLowerCase())) kept.push(name, raw[index + 1] ?? '')
+  }
+  return kept
 }
 
 /** Every value of one header, in order; `name` in lower case. */
 export function valuesOf(raw: RawHeaders, name: string): string[] {
-  return pairs(raw)
-    .filter(([other]) => other.toLowerCase() === name)
-    .map(([, value]) => value)
+  const values: string[] = []
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const other = raw[index] ?? ''
+    // The length first: this runs several times for each request, and lower case costs a string.
+    if (other.length === name.length && other.toLowerCase() === name) {
+      values.push(raw[index + 1] ?? '')
+    }
+  }
+  return values
 }
 
 /**
@@ -75,19 +86,13 @@ function framing(method: string, raw: RawHeaders): string[] {
   return method === 'GET' || method === 'HEAD' ? [] : ['Content-Length', '0']
 }
 
-function hopByHop(raw: RawHeaders): Set<string> {
+function hopByHop(raw: RawHeaders): ReadonlySet<string> {
+  const named = valuesOf(raw, 'connection').filter((value) => !NAMES_NONE.test(value))
+  if (named.length === 0) return HOP_BY_HOP
   const names = new Set(HOP_BY_HOP)
-  for (const value of valuesOf(raw, 'connection')) {
+  for (const value of named) {
     for (const name of value.split(',')) names.add(name.trim().toLowerCase())
   }
   for (const name of NEVER_DROPPED) names.delete(name)
   return names
-}
-
-function pairs(raw: RawHeaders): [string, string][] {
-  const result: [string, string][] = []
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    result.push([raw[index] ?? '', raw[index + 1] ?? ''])
-  }
-  return result
 }

@@ -16,7 +16,9 @@ export interface Child {
   readonly exited: Promise<RawExit>
   /** Asks on stdin; false when the pipe is closed. */
   askToLeave(): boolean
-  kill(signal: NodeJS.Signals): void
+  /** SIGTERM and the end of its stdin: a loaded llama-server waits for the thread that reads it. */
+  terminate(): void
+  kill(): void
 }
 
 export interface Graces {
@@ -65,7 +67,11 @@ export function spawnEngine(engine: Engine, onLine: (line: EngineLine) => void):
     pid: subprocess.pid ?? null,
     exited: rawExit(subprocess, lastLines),
     askToLeave: () => stdin.writable && (stdin.write(`${engine.politeExitLine}\n`), true),
-    kill: (signal) => void subprocess.kill(signal),
+    terminate: () => {
+      subprocess.kill('SIGTERM')
+      stdin.end()
+    },
+    kill: () => void subprocess.kill('SIGKILL'),
   }
 }
 
@@ -104,9 +110,9 @@ export async function endChild(
   if (polite && child.askToLeave() && (await goneWithin(child, graces.exitGraceMs, clock))) {
     return 'asked'
   }
-  child.kill('SIGTERM')
+  child.terminate()
   if (await goneWithin(child, graces.termGraceMs, clock)) return 'SIGTERM'
-  child.kill('SIGKILL')
+  child.kill()
   await child.exited
   return 'SIGKILL'
 }

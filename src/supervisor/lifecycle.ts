@@ -32,7 +32,7 @@ export type EngineState =
   | { readonly kind: 'backoff'; readonly runId: number; readonly untilMs: number }
   | { readonly kind: 'failed'; readonly reason: ExitReason; readonly why: string }
 
-export interface Exit {
+interface Exit {
   readonly reason: ExitReason
   /** Milliseconds since the epoch. */
   readonly atEpochMs: number

@@ -154,7 +154,7 @@ export class Supervisor {
       case 'check':
         return run === null ? undefined : this.#check(run)
       case 'kill':
-        return run?.child.kill('SIGKILL')
+        return run?.child.kill()
       case 'stop':
         return run === null ? undefined : this.#stop(run, effect.polite)
     }

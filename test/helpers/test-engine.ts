@@ -32,7 +32,7 @@ export function testEngineFolder(): string {
 }
 
 /** Upstream's gpt-oss chat template as the built engine brought it. */
-export function testTemplate(): string {
+function testTemplate(): string {
   return readFileSync(join(testEngineFolder(), 'templates/openai-gpt-oss-120b.jinja'), 'utf8')
 }
 
@@ -104,10 +104,10 @@ export async function startEngine(
   }
 }
 
-const fixedArgs = [
-  ...['-ngl', 'all', '-fa', 'on', '-b', '2048', '-ub', '512', '--cache-ram', '1024', '--jinja'],
-  ...['--metrics', '--slots', '--no-ui', '--offline', '--log-colors', 'off', '-lv', '4', '-fit', 'on'],
-]
+const fixedArgs =
+  '-ngl all -fa on -b 2048 -ub 512 --cache-ram 1024 --jinja --metrics --slots --no-ui --offline --log-colors off -lv 4 -fit on'.split(
+    ' ',
+  )
 
 const temporary: string[] = []
 afterAll(() => {

@@ -29,9 +29,10 @@ async function contender(path: string): Promise<ChildProcess> {
 }
 
 async function ask(child: ChildProcess, message: 'acquire' | 'release'): Promise<Answer> {
-  const answered = once(child, 'message') as Promise<[Answer]>
+  const answered: Promise<Answer[]> = once(child, 'message')
   child.send(message)
-  return (await answered)[0]
+  const [answer] = await answered
+  return answer!
 }
 
 async function kill(child: ChildProcess): Promise<void> {
@@ -137,7 +138,8 @@ it('a zombie does not count as running', async () => {
     ],
   })
   children.push(parent)
-  const [{ pid }] = (await once(parent, 'message')) as [{ pid: number }]
+  const [told]: { pid: number }[] = await once(parent, 'message')
+  const pid = told!.pid
   expect(await readProcessIdentity(pid)).not.toBeNull()
   parent.kill('SIGSTOP')
   process.kill(pid, 'SIGKILL')

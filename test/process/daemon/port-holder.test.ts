@@ -1,12 +1,13 @@
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { expect, it } from 'vitest'
 import { findPortHolder } from '../../../src/daemon/port-holder.ts'
 
 it('finds the process that listens on a port, and nobody once it has stopped', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const address = server.address()
+  const port = typeof address === 'object' ? (address?.port ?? 0) : 0
   expect(await findPortHolder(port)).toMatchObject({ pid: process.pid })
   server.close()
   await once(server, 'close')

@@ -11,12 +11,14 @@ test('a line says when, how bad, who, what and the facts', () => {
     format({
       at,
       level: 'warn',
-      source: 'engine',
+      source: 'llama-server',
       message: 'out of slots',
       pid: 7,
       why: 'too busy',
     }),
-  ).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:00\.123 warn {2}engine out of slots pid=7 why="too busy"$/)
+  ).toMatch(
+    /^\d{4}-\d\d-\d\d \d\d:\d\d:00\.123 warn {2}llama-server out of slots pid=7 why="too busy"$/,
+  )
 })
 
 test('a line that was cut is shown as it is', () => {

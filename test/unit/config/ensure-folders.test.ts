@@ -1,8 +1,18 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { expect, it, test } from 'vitest'
 import { assertSocketPathsFit, ensureFolders } from '../../../src/config/ensure-folders.ts'
+import { messageOf } from '../../../src/errors.ts'
 import { resolvePaths } from '../../../src/config/paths.ts'
 import { tempDir } from '../../helpers/temp-dir.ts'
+
+function messageOfThrown(run: () => void): string | null {
+  try {
+    run()
+    return null
+  } catch (error) {
+    return messageOf(error)
+  }
+}
 
 it('makes every folder, and the one of the sockets for this user only', async () => {
   await using dir = await tempDir()
@@ -37,6 +47,9 @@ test.each([
   const check = (): void => {
     assertSocketPathsFit({ controlSocket: '/a', engineSocket: path }, platform)
   }
-  if (fits) expect(check).not.toThrow()
-  else expect(check).toThrow(`it has ${bytes} bytes, at most ${bytes - 1} are possible`)
+  expect(messageOfThrown(check)).toBe(
+    fits
+      ? null
+      : `Cannot use the socket path ${path}: it has ${bytes} bytes, at most ${bytes - 1} are possible`,
+  )
 })

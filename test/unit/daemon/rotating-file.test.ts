@@ -41,20 +41,20 @@ describe('a rotating file', () => {
 
   it('sets files aside at their size, loses no line and keeps only the newest', async () => {
     await using dir = await tempDir()
-    await writeFile(dir.file('daemon.9.log'), 'from a time when more were kept')
-    await writeFile(dir.file('engine.9.log'), 'of another')
+    await writeFile(dir.file('daemon9.log'), 'from a time when more were kept')
+    await writeFile(dir.file('engine9.log'), 'of another')
     const { file } = rotating(dir.path, { maxBytes: 40, keep: 2 })
     for (let index = 0; index < 10; index += 1) file.write(`line number ${index}`)
     await file.close()
     expect((await readdir(dir.path)).toSorted()).toEqual([
-      'daemon.1.log',
-      'daemon.2.log',
       'daemon.log',
-      'engine.9.log',
+      'daemon1.log',
+      'daemon2.log',
+      'engine9.log',
     ])
     expect(await readFile(dir.file('daemon.log'), 'utf8')).toBe('line number 8\nline number 9\n')
-    expect(await readFile(dir.file('daemon.1.log'), 'utf8')).toBe('line number 6\nline number 7\n')
-    expect(await readFile(dir.file('daemon.2.log'), 'utf8')).toBe('line number 4\nline number 5\n')
+    expect(await readFile(dir.file('daemon1.log'), 'utf8')).toBe('line number 6\nline number 7\n')
+    expect(await readFile(dir.file('daemon2.log'), 'utf8')).toBe('line number 4\nline number 5\n')
   })
 
   it('keeps none when told so, and takes a line that is longer than a file', async () => {

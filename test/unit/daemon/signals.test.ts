@@ -7,7 +7,7 @@ function watch() {
   const calls: string[] = []
   const off = onStopSignals(
     { graceful: (signal) => calls.push(`graceful ${signal}`), now: () => calls.push('now') },
-    source as unknown as NodeJS.Process,
+    source,
   )
   const send = (...signals: string[]): void => {
     for (const signal of signals) source.emit(signal, signal)
