@@ -92,7 +92,8 @@ function winstonLogger(
   file: RotatingFile,
   consoleLevel: string,
 ): winston.Logger {
-  const inColour = process.stdout.isTTY && (process.env['NO_COLOR'] ?? '') === ''
+  // `isTTY` is undefined on a pipe, and picocolors would take that as "guess".
+  const inColour = Boolean(process.stdout.isTTY) && (process.env['NO_COLOR'] ?? '') === ''
   return winston.createLogger({
     level,
     transports: [
