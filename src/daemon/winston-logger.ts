@@ -1,6 +1,7 @@
 /** The only file that knows winston: daemon.log, engine.log and, in the foreground, stdout. */
 import { once } from 'node:events'
 import { Writable } from 'node:stream'
+import { isatty } from 'node:tty'
 import winston from 'winston'
 import type { Clock } from '../clock.ts'
 import type { LogFields, Logger } from '../log.ts'
@@ -92,8 +93,8 @@ function winstonLogger(
   file: RotatingFile,
   consoleLevel: string,
 ): winston.Logger {
-  // `isTTY` is undefined on a pipe, and picocolors would take that as "guess".
-  const inColour = Boolean(process.stdout.isTTY) && (process.env['NO_COLOR'] ?? '') === ''
+  // Not `stdout.isTTY`: it is undefined on a pipe, which picocolors would take as "guess".
+  const inColour = isatty(1) && (process.env['NO_COLOR'] ?? '') === ''
   return winston.createLogger({
     level,
     transports: [
