@@ -181,7 +181,7 @@ async function addedLatency() {
     const took = []
     for (let index = 0; index < count; index += 1) {
       const startedAtMs = performance.now()
-      await ask(target, '/tokenize', { content: '#' }, agent)
+      await ask(target, '/slots', undefined, agent)
       took.push(performance.now() - startedAtMs)
     }
     agent.destroy()

@@ -14,13 +14,16 @@ import { field } from './json.ts'
 const MAX_OUT_BYTES = 1_048_576
 const REPORT_TIMEOUT_MS = 60_000
 
+/** Young garbage is collected after 2 MB, not 16: 30 MB less of the Mac's memory for a proxy that keeps nothing. */
+const NODE_FLAGS = ['--max-semi-space-size=2']
+
 /** Resolves when the daemon listens. Throws what it reports, or what it printed when it died without a report. */
 export async function spawnDaemon(context: Context): Promise<void> {
   const outFile = join(context.paths.logs, 'daemon.out')
   const out = await openOut(context.paths.logs, outFile)
   try {
     const { size } = await out.stat()
-    const child = spawn(process.execPath, daemonArgs(context), {
+    const child = spawn(process.execPath, [...NODE_FLAGS, ...daemonArgs(context)], {
       // Its own session: closing this terminal or pressing Ctrl-C here does not reach it.
       detached: true,
       stdio: ['ignore', out.fd, out.fd, 'ipc'],
