@@ -26,3 +26,12 @@ export function noAnswer(why: string): ExitReason {
     hint: 'oss20bd logs --engine shows its last lines',
   }
 }
+
+export function couldNotPrepare(why: string): ExitReason {
+  return {
+    cause: 'unknown',
+    permanent: false,
+    message: `Cannot prepare the start of the engine: ${why}`,
+    hint: 'oss20bd logs --daemon shows what came before',
+  }
+}

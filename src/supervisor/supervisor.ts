@@ -6,7 +6,7 @@ import type { Engine, ExitReason, LogLevel } from '../engine.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { endChild, spawnEngine, type Child, type Graces } from './child.ts'
-import { neverStarted, noAnswer, startTimedOut } from './end-reasons.ts'
+import { couldNotPrepare, neverStarted, noAnswer, startTimedOut } from './end-reasons.ts'
 import { askCanary, untilHealthy } from './health.ts'
 import {
   advance,
@@ -136,10 +136,12 @@ export class Supervisor {
   #carryOut(effect: Effect): void {
     const work = this.#perform(effect)
     work.catch((error: unknown) => {
-      this.#options.log.error('bug: an effect of the supervisor threw', {
-        effect: effect.kind,
-        error: messageOf(error),
-      })
+      const why = messageOf(error)
+      this.#options.log.error('an effect of the supervisor threw', { effect: effect.kind, why })
+      // Without a process there will be no exit to tell that this run is over.
+      if (effect.kind === 'spawn' && this.#run === null) {
+        this.#exited(effect.runId, couldNotPrepare(why))
+      }
     })
   }
 

@@ -173,6 +173,14 @@ describe('supervisor', () => {
     await dir[Symbol.asyncDispose]()
   })
 
+  test('a start that cannot even be prepared is a death like others, not a wait for ever', async () => {
+    const { supervisor, until } = await scene({
+      preflight: () => Promise.reject(new Error('the disk is gone')),
+    })
+    supervisor.start()
+    expect((await until('failed')).reason.message).toMatch('the disk is gone')
+  })
+
   test('a stop drains, asks politely, and the engine leaves', async () => {
     const { supervisor, readyPuppet, until, drains } = await scene()
     supervisor.start()
@@ -185,12 +193,13 @@ describe('supervisor', () => {
     expect(supervisor.view().life.lastExit?.reason.cause).toBe('asked')
   })
 
-  test('an engine that ignores the request and SIGTERM is killed', async () => {
+  test('an engine that ignores the request, SIGTERM and the end of its stdin is killed', async () => {
     const { supervisor, readyPuppet, until } = await scene()
     supervisor.start()
     const puppet = await readyPuppet()
     await puppet.ignore('polite-exit')
     await puppet.ignore('SIGTERM')
+    await puppet.ignore('stdin-end')
     supervisor.stop()
     expect(await puppet.signals.next()).toBe('SIGTERM')
     await until('down')
