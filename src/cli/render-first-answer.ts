@@ -30,7 +30,7 @@ export function renderFirstAnswer(told: FirstAnswer): readonly string[] {
     'What next:',
     `  ${program} status   how it is`,
     `  ${program} logs -f  what happens`,
-    `  ${byNpm ? 'npm stop' : 'oss20bd stop'}${byNpm ? '            ' : '     '}stop it`,
+    `  ${(byNpm ? 'npm stop' : 'oss20bd stop').padEnd(`${program} status`.length)}   stop it`,
   ]
 }
 
