@@ -38,8 +38,7 @@ export function defineCommand<const O extends Record<string, Options>>(command: 
 }): Command {
   return {
     options: command.options,
-    // The parser has checked and filled the arguments by these very options.
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the parser filled them by these very options
     run: (args, context) => command.run(args as InferredOptionTypes<O>, context),
   }
 }

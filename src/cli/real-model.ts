@@ -15,7 +15,7 @@ import type { Progress } from './progress.ts'
 
 export type RealModel =
   | { readonly kind: 'got'; readonly file: string; readonly note: string }
-  /** `reason` is a clause: "this machine has 8 GiB of memory, ...". */
+  /** `reason` is a clause: "the memory budget is 8.0 GiB, ...". */
   | { readonly kind: 'none'; readonly reason: string }
 
 /** With `insist` nothing but the real model will do: what hinders is thrown. */
@@ -29,16 +29,12 @@ export async function getRealModel(
   const check = await checkModelFile(file)
   const existing = check.kind === 'ok' && !check.testModel
   const choice = chooseModel({
-    totalMemoryBytes: totalmem(),
+    budgetBytes: config.memory.budgetBytes ?? totalmem(),
     reserveBytes: config.memory.reserveBytes,
-    testModelAsked: false,
     existingReal: existing,
-    networkTried: 'no',
   })
-  if (existing && (insist || choice.kind === 'existing')) {
-    return { kind: 'got', file, note: GPT_OSS_20B.file }
-  }
   if (choice.kind === 'test-model' && !insist) return { kind: 'none', reason: choice.reason }
+  if (existing) return { kind: 'got', file, note: GPT_OSS_20B.file }
   try {
     await pull(context, file, progress)
     return { kind: 'got', file, note: GPT_OSS_20B.file }

@@ -1,6 +1,7 @@
 /** Makes the daemon run and its engine ready: what start, restart and up share. */
 import type { Status } from '../daemon/control-protocol.ts'
 import type { Context } from './command.ts'
+import { say } from './command.ts'
 import { askDaemon, askIfRunning, watchDaemon } from './control-client.ts'
 import type { Progress } from './progress.ts'
 import { waitingText } from './render.ts'
@@ -21,9 +22,20 @@ export async function wantEngine(
     await spawnDaemon(context)
     return { status: await askDaemon(socket, 'GET', '/status'), notPid: null }
   }
+  tellIfNotApplied(context, before)
   const fresh = mustRestart(before)
   const status = await askDaemon(socket, 'POST', fresh ? '/restart' : '/start')
   return { status, notPid: fresh ? before.engine.pid : null }
+}
+
+/** Settings are read when the daemon starts: what was asked for now must not seem to be in force. */
+function tellIfNotApplied(context: Context, { daemon }: Status): void {
+  if (context.configFile === null && Object.keys(context.flags).length === 0) return
+  say(
+    context,
+    `oss20bd: --set and --config are not applied: the daemon (pid ${daemon.pid}) runs already, with the settings it started with`,
+  )
+  say(context, '  To apply them: oss20bd stop, then this command again')
 }
 
 export interface Wanted {

@@ -2,22 +2,18 @@
 import { formatBytes } from '../units.ts'
 
 export interface ModelSituation {
-  readonly totalMemoryBytes: number
-  /** What other programs keep (`memory.reserveBytes`). */
+  /** What the model and all other programs share (`memory.budget`, else the physical memory). */
+  readonly budgetBytes: number
+  /** What other programs keep (`memory.reserve`). */
   readonly reserveBytes: number
-  /** `--test-model` was given. */
-  readonly testModelAsked: boolean
   /** A whole gpt-oss-20b is already on disk. */
   readonly existingReal: boolean
-  /** Whether this run has already tried to download it in vain. */
-  readonly networkTried: 'no' | 'failed'
 }
 
-export interface ModelChoice {
-  readonly kind: 'existing' | 'pull' | 'test-model'
-  /** Why, as a clause for a person: "the download of gpt-oss-20b did not succeed". */
-  readonly reason: string
-}
+export type ModelChoice =
+  | { readonly kind: 'existing' | 'pull' }
+  /** `reason` is a clause for a person. */
+  | { readonly kind: 'test-model'; readonly reason: string }
 
 /**
  * What gpt-oss-20b takes at 32k context: weights 11,536 MiB, KV cache 786 MiB, compute 420 MiB,
@@ -25,25 +21,20 @@ export interface ModelChoice {
  */
 const GPT_OSS_20B_NEED_BYTES = (11_536 + 786 + 420 + 1024) * 2 ** 20
 
-/** The test model serves when it was asked for, when memory is too small and when a download failed. */
-export function chooseModel(situation: ModelSituation): ModelChoice {
-  if (situation.testModelAsked) {
-    return { kind: 'test-model', reason: 'the test model was asked for' }
-  }
-  const neededBytes = GPT_OSS_20B_NEED_BYTES + situation.reserveBytes
-  if (situation.totalMemoryBytes < neededBytes) {
-    const has = formatBytes(situation.totalMemoryBytes)
+/** The test model serves where memory is too small, even when the real one is there. */
+export function chooseModel({
+  budgetBytes,
+  reserveBytes,
+  existingReal,
+}: ModelSituation): ModelChoice {
+  const neededBytes = GPT_OSS_20B_NEED_BYTES + reserveBytes
+  if (budgetBytes < neededBytes) {
+    const has = formatBytes(budgetBytes)
     const needs = formatBytes(neededBytes)
     return {
       kind: 'test-model',
-      reason: `this machine has ${has} of memory, gpt-oss-20b and other apps need ${needs}`,
+      reason: `the memory budget is ${has}, gpt-oss-20b and other apps need ${needs}`,
     }
   }
-  if (situation.existingReal) {
-    return { kind: 'existing', reason: 'gpt-oss-20b is already on this machine' }
-  }
-  if (situation.networkTried === 'failed') {
-    return { kind: 'test-model', reason: 'the download of gpt-oss-20b did not succeed' }
-  }
-  return { kind: 'pull', reason: 'gpt-oss-20b is not on this machine yet' }
+  return { kind: existingReal ? 'existing' : 'pull' }
 }

@@ -101,6 +101,14 @@ test('start with a daemon there makes the engine wanted and waits for it', async
   expect(result.stdout).toContain('Ready: http://127.0.0.1:8020/v1\n')
 })
 
+test('start says that --set does not reach a daemon that runs already', async () => {
+  const args = ['start', '--set', 'proxy.port=8021']
+  const { exitCode, stderr } = await runAgainst(playing(makeStatus()), args)
+  expect(exitCode).toBe(0)
+  expect(stderr).toMatch(/--set and --config are not applied: .*\(pid \d+\) runs already/)
+  expect(stderr).toContain('oss20bd stop')
+})
+
 test('start --no-wait returns at once', async () => {
   const result = await runAgainst(playing(starting), ['start', '--no-wait'])
   expect(result.asked).toEqual(['GET /status', 'POST /start'])

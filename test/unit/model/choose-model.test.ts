@@ -3,28 +3,24 @@ import { chooseModel, type ModelSituation } from '../../../src/model/choose-mode
 
 const GIB = 2 ** 30
 const mac: ModelSituation = {
-  totalMemoryBytes: 32 * GIB,
+  budgetBytes: 32 * GIB,
   reserveBytes: 4 * GIB,
-  testModelAsked: false,
   existingReal: false,
-  networkTried: 'no',
 }
 
 test.each<[string, Partial<ModelSituation>, string]>([
   ['pulls on a machine with room', {}, 'pull'],
-  ['pulls on the smallest machine that has room', { totalMemoryBytes: 18 * GIB }, 'pull'],
+  ['pulls with the smallest budget that has room', { budgetBytes: 18 * GIB }, 'pull'],
+  [
+    'pulls on 16 GiB when nothing is kept for others',
+    { budgetBytes: 16 * GIB, reserveBytes: 0 },
+    'pull',
+  ],
   ['uses the model that is there', { existingReal: true }, 'existing'],
-  ['uses it without a network', { existingReal: true, networkTried: 'failed' }, 'existing'],
-  ['serves the test model after a download in vain', { networkTried: 'failed' }, 'test-model'],
-  ['serves the test model on 16 GiB', { totalMemoryBytes: 16 * GIB }, 'test-model'],
+  ['serves the test model on 16 GiB', { budgetBytes: 16 * GIB }, 'test-model'],
   [
     'serves the test model on 16 GiB though the real one is there',
-    { totalMemoryBytes: 16 * GIB, existingReal: true },
-    'test-model',
-  ],
-  [
-    'serves the test model when it is asked for',
-    { testModelAsked: true, existingReal: true },
+    { budgetBytes: 16 * GIB, existingReal: true },
     'test-model',
   ],
 ])('it %s', (_title, change, kind) => {
@@ -32,7 +28,8 @@ test.each<[string, Partial<ModelSituation>, string]>([
 })
 
 it('gives the numbers when memory is too small', () => {
-  expect(chooseModel({ ...mac, totalMemoryBytes: 8 * GIB }).reason).toBe(
-    'this machine has 8.0 GiB of memory, gpt-oss-20b and other apps need 17.4 GiB',
-  )
+  expect(chooseModel({ ...mac, budgetBytes: 8 * GIB })).toEqual({
+    kind: 'test-model',
+    reason: 'the memory budget is 8.0 GiB, gpt-oss-20b and other apps need 17.4 GiB',
+  })
 })
