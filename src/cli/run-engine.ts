@@ -30,7 +30,10 @@ export async function wantEngine(
 
 /** Settings are read when the daemon starts: what was asked for now must not seem to be in force. */
 function tellIfNotApplied(context: Context, { daemon }: Status): void {
-  if (context.configFile === null && Object.keys(context.flags).length === 0) return
+  const { configFile, env, flags } = context
+  // A file named by the environment is named at every command, and is most likely the one in force.
+  const byOption = configFile !== null && (env['OSS20BD_CONFIG'] ?? '') === ''
+  if (!byOption && Object.keys(flags).length === 0) return
   say(
     context,
     `oss20bd: --set and --config are not applied: the daemon (pid ${daemon.pid}) runs already, with the settings it started with`,
