@@ -13,13 +13,14 @@ import { fork, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import { createRequire } from 'node:module'
+import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const SELF = fileURLToPath(import.meta.url)
-const OURS = fileURLToPath(new URL('../dist/proxy/proxy-server.js', import.meta.url))
+const OURS = fileURLToPath(new URL('../dist', import.meta.url))
 
 /** The clients under test: (socketPath) => (req, res) => void. */
 const CLIENTS = {
@@ -44,8 +45,12 @@ const CLIENTS = {
     return viaUndici(dispatcher)
   },
   'got.stream': async (socketPath) => viaGot((await import('got')).default, socketPath),
-  'oss20bd port': async (socketPath) => viaOurs(socketPath),
+  'oss20bd port': async (socketPath) => viaOurs(socketPath, OURS),
+  'oss20bd port, other build': async (socketPath, other) => viaOurs(socketPath, other),
 }
+
+/** No proxy: it understands no HTTP. It shows what the second hop costs whoever takes it. */
+const BYTE_PIPE = 'byte pipe (reference)'
 
 function undiciPath() {
   try {
@@ -140,8 +145,9 @@ function fail(res) {
   res.end()
 }
 
-async function viaOurs(socketPath) {
-  const { createProxyServer } = await import(pathToFileURL(OURS).href)
+async function viaOurs(socketPath, dist) {
+  const file = join(dist, 'proxy', 'proxy-server.js')
+  const { createProxyServer } = await import(pathToFileURL(file).href)
   const quiet = () => {}
   const proxy = createProxyServer({
     host: '127.0.0.1',
@@ -153,7 +159,10 @@ async function viaOurs(socketPath) {
     upstream: {
       current: () => ({ kind: 'ready', socketPath, runId: 1 }),
       changed: () => new Promise(quiet),
+      wake: quiet,
     },
+    onAnswer: quiet,
+    onBusy: quiet,
     clock: {
       nowMs: Date.now,
       monotonicMs: () => performance.now(),
@@ -166,9 +175,10 @@ async function viaOurs(socketPath) {
 }
 
 /** In the proxy's own process: serve, tell the port, live until the parent goes. */
-async function runSide(name, socketPath) {
+async function runSide(name, socketPath, otherDist) {
   process.on('disconnect', () => process.exit(0))
-  const side = await CLIENTS[name](socketPath)
+  if (name === BYTE_PIPE) return runBytePipe(socketPath)
+  const side = await CLIENTS[name](socketPath, otherDist)
   if (typeof side !== 'function') {
     process.send({ port: Number(new URL((await side.listen()).url).port) })
     return
@@ -177,8 +187,24 @@ async function runSide(name, socketPath) {
   server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
 }
 
-function startSide(name, socketPath) {
-  const child = fork(SELF, ['--side', name, '--socket', socketPath])
+function runBytePipe(socketPath) {
+  const server = net.createServer({ noDelay: true }, (client) => {
+    const engine = net.connect(socketPath)
+    for (const [from, to] of [
+      [client, engine],
+      [engine, client],
+    ]) {
+      from.on('data', (bytes) => void to.write(bytes))
+      from.on('error', () => {})
+      from.on('close', () => to.destroy())
+    }
+  })
+  server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
+}
+
+function startSide(name, socketPath, otherDist = '') {
+  const args = ['--side', name, '--socket', socketPath, '--other-dist', otherDist]
+  const child = fork(SELF, args)
   return new Promise((resolve, reject) => {
     child.once('message', ({ port }) => resolve({ child, port }))
     child.once('exit', (code) => reject(new Error(`side ${name} ended with ${code}`)))
@@ -266,6 +292,7 @@ async function measureRound(sides, round, requests, results) {
   for (const [kind, request] of Object.entries(requests)) {
     await latencyRound(sides, kind, request, results)
   }
+  if (requests.small === undefined) return
   for (const side of turned(sides, round)) {
     const result = results.get(side.name)
     push(result, 'small c16 req/s', await throughput(side.target, requests.small, 1200, 16, result))
@@ -304,17 +331,38 @@ function turned(list, by) {
   return [...list.slice(start), ...list.slice(0, start)]
 }
 
+/** Why a side cannot take part, or `null`. */
+function missing(name, options) {
+  if (name === 'undici' && undiciPath() === null) {
+    return 'the current folder cannot resolve it (npm install undici there)'
+  }
+  if (name === 'oss20bd port' && !existsSync(OURS)) return 'not compiled (npm run build)'
+  if (name === 'oss20bd port, other build' && options['other-dist'] === '') {
+    return 'no --other-dist'
+  }
+  return null
+}
+
 async function main(options) {
   const folder = mkdtempSync(join(tmpdir(), 'oss20bd-bench-'))
   const socketPath = join(folder, 'engine.sock')
   const engine = await startEngine(options.engine, options.model, socketPath)
-  const requests = {
+  const all = {
     // Small, and not answered by the oss20bd port itself: the engine's own 404.
     small: { method: 'GET', path: '/no-such-path', status: 404, count: 200 },
     ...(options.model === undefined
       ? {}
       : {
           props: { method: 'GET', path: '/props', count: 100 },
+          // A POST with a body whose answer costs the engine next to nothing: steady, unlike a chat.
+          post: {
+            method: 'POST',
+            path: '/apply-template',
+            body: JSON.stringify({
+              messages: [{ role: 'user', content: 'Hi there. '.repeat(50) }],
+            }),
+            count: 200,
+          },
           chat: {
             method: 'POST',
             path: '/v1/chat/completions',
@@ -323,24 +371,22 @@ async function main(options) {
           },
         }),
   }
+  const asked = new RegExp(options.requests)
+  const requests = Object.fromEntries(Object.entries(all).filter(([kind]) => asked.test(kind)))
   const sides = []
   const keepAlive = () => ({ agent: new http.Agent({ keepAlive: true, maxFreeSockets: 64 }) })
   sides.push({ name: 'direct, kept alive', target: { socketPath, ...keepAlive() } })
   sides.push({ name: 'direct, unpooled', target: { socketPath, agent: false } })
   const children = []
   try {
-    for (const name of Object.keys(CLIENTS)) {
-      if (name === 'undici' && undiciPath() === null) {
-        console.error(
-          'undici left out: the current folder cannot resolve it (npm install undici there)',
-        )
+    for (const name of [BYTE_PIPE, ...Object.keys(CLIENTS)]) {
+      const isWanted = options.sides === '' || new RegExp(options.sides).test(name)
+      const reason = isWanted ? missing(name, options) : 'not asked for'
+      if (reason !== null) {
+        console.error(`${name} left out: ${reason}`)
         continue
       }
-      if (name === 'oss20bd port' && !existsSync(OURS)) {
-        console.error('the oss20bd port left out: not compiled (npm run build)')
-        continue
-      }
-      const { child, port } = await startSide(name, socketPath)
+      const { child, port } = await startSide(name, socketPath, options['other-dist'])
       children.push(child)
       sides.push({ name, target: { host: '127.0.0.1', port, ...keepAlive() } })
     }
@@ -376,12 +422,18 @@ const { values } = parseArgs({
     model: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     json: { type: 'string' },
+    // A regular expression: only these sides, besides the direct ones.
+    sides: { type: 'string', default: '' },
+    // A regular expression: only these kinds of request.
+    requests: { type: 'string', default: '' },
+    // The dist folder of another build of oss20bd, to compare with this one.
+    'other-dist': { type: 'string', default: '' },
     side: { type: 'string' },
     socket: { type: 'string' },
   },
 })
 if (values.side !== undefined) {
-  await runSide(values.side, values.socket)
+  await runSide(values.side, values.socket, values['other-dist'])
 } else if (values.engine === undefined) {
   console.error('Cannot measure: --engine <path of llama-server> is missing')
   process.exitCode = 2

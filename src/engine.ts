@@ -11,6 +11,23 @@ interface EngineCommand {
 export type EngineFact =
   | { readonly kind: 'load-progress'; /** 0 to 1 */ readonly value: number }
   | { readonly kind: 'loaded' }
+  /** It may live on, but will answer nothing any more: only a new process helps. */
+  | { readonly kind: 'broken'; readonly reason: ExitReason }
+
+/** One reading of the counters that the engine keeps of its own work. `null` = it did not say. */
+export interface EngineCounters {
+  readonly requestsProcessing: number | null
+  readonly requestsWaiting: number | null
+  /** Grows with every step of work within a request; what it counts is the engine's business. */
+  readonly workSteps: number | null
+  readonly promptTokens: number | null
+  readonly promptSeconds: number | null
+  readonly generatedTokens: number | null
+  readonly generatedSeconds: number | null
+}
+
+/** Which pipe a line came from: what one of them says may be worth less. */
+export type OutputStream = 'stdout' | 'stderr'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -35,6 +52,8 @@ export type ExitCause =
   | 'signal'
   | 'engine-missing'
   | 'start-timeout'
+  /** A machine that held a part of the model went away. */
+  | 'remote-lost'
   | 'asked'
   | 'unknown'
 
@@ -56,13 +75,21 @@ export interface ExitReason {
   readonly hint: string | null
 }
 
+/** How a run differs from what the config asks for, after deaths that call for it. */
+export interface EngineProfile {
+  /** The smallest set-up that still answers. */
+  readonly safeMode: boolean
+  /** How often the context was halved for want of GPU memory; 0 or more. */
+  readonly contextHalvings: number
+}
+
 /** Pure functions that describe one kind of server; `src/llama/` holds ours. */
 export interface Engine {
   readonly command: EngineCommand
   /** Where it listens: a unix socket. */
   readonly socketPath: string
   /** Reads one line of its output. Pure; never throws. */
-  readLine(line: string): EngineLine
+  readLine(line: string, stream: OutputStream): EngineLine
   /** Explains an exit. Pure. */
   classifyExit(exit: RawExit): ExitReason
   /** The line on stdin that asks it to leave politely. */
@@ -71,4 +98,12 @@ export interface Engine {
   readonly healthPath: string
   /** The smallest request that proves that it can generate. */
   readonly canary: { readonly path: string; readonly json: unknown }
+  /** A GET that tells its counters, also while it works. */
+  readonly countersPath: string
+  /** Reads the answer to that; null when it is none. Pure; never throws. */
+  readCounters(text: string): EngineCounters | null
+  /** A GET that tells what each slot does, for the record before a kill. */
+  readonly slotsPath: string
+  /** One line per slot, safe to log; none when the answer is not understood. Pure; never throws. */
+  describeSlots(text: string): readonly string[]
 }

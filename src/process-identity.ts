@@ -25,13 +25,19 @@ export async function isSameProcess({ pid, identity }: RecordedProcess): Promise
 
 async function readLinuxIdentity(pid: number): Promise<string | null> {
   try {
-    const ticks = parseStartTicks(await readFile(`/proc/${pid}/stat`, 'utf8'))
-    return ticks === null ? null : `${await readBootId()} ${ticks}`
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+    return linuxIdentity(stat, await readBootId())
   } catch (error) {
     // ESRCH: it went away between open and read.
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return null
     throw error
   }
+}
+
+/** The identity of the process of a `/proc/PID/stat` line; null when it is dead. Pure. */
+export function linuxIdentity(stat: string, bootId: string): string | null {
+  const ticks = parseStartTicks(stat)
+  return ticks === null ? null : `${bootId} ${ticks}`
 }
 
 /** Ticks since boot at which the process of a `/proc/PID/stat` line started; null when it is dead. Pure. */
@@ -43,7 +49,8 @@ export function parseStartTicks(stat: string): string | null {
   return fields[19] ?? null
 }
 
-async function readBootId(): Promise<string> {
+/** Which boot of this machine the ticks of a Linux identity are counted from. */
+export async function readBootId(): Promise<string> {
   // Some sandboxes hide it: then a reused pid is still told by its start time, save across boots.
   const id = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown-boot')
   return id.trim()

@@ -48,13 +48,18 @@ export function formatBytes(bytes: number): string {
   return `${index === 0 ? value : value.toFixed(1)} ${units[index]}`
 }
 
-/** Milliseconds as the two largest units: `850 ms`, `4.2 s`, `3 min 12 s`, `2 h 5 min`, `3 d 4 h`. */
+/** Milliseconds as the two largest units, without a second one that is 0: `850 ms`, `4.2 s`, `10 min`, `2 h 5 min`, `3 d 4 h`. */
 export function formatDuration(durationMs: number): string {
   if (durationMs < 1000) return `${Math.round(durationMs)} ms`
-  if (durationMs < 60_000) return `${(Math.floor(durationMs / 100) / 10).toFixed(1)} s`
+  if (durationMs < 60_000) return `${Math.floor(durationMs / 100) / 10} s`
   const seconds = Math.floor(durationMs / 1000)
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  if (seconds < 3600) return twoUnits(seconds, 60, 'min', 's')
   const minutes = Math.floor(seconds / 60)
-  if (minutes < 1440) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
-  return `${Math.floor(minutes / 1440)} d ${Math.floor((minutes % 1440) / 60)} h`
+  if (minutes < 1440) return twoUnits(minutes, 60, 'h', 'min')
+  return twoUnits(Math.floor(minutes / 60), 24, 'd', 'h')
+}
+
+function twoUnits(amount: number, size: number, big: string, small: string): string {
+  const rest = amount % size
+  return `${Math.floor(amount / size)} ${big}${rest === 0 ? '' : ` ${rest} ${small}`}`
 }

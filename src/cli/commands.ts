@@ -29,6 +29,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/restart.ts'),
   },
   {
+    name: 'unload',
+    summary: 'Give the memory back now; the next request loads the model again',
+    load: () => import('./commands/unload.ts'),
+  },
+  {
     name: 'status',
     summary: 'Show state, model, port, requests and memory',
     load: () => import('./commands/status.ts'),
@@ -37,6 +42,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'logs',
     summary: 'Show or follow what the daemon and the engine wrote',
     load: () => import('./commands/logs.ts'),
+  },
+  {
+    name: 'why',
+    summary: 'Tell why it is as it is: the last stop, the evidence, what to do',
+    load: () => import('./commands/why.ts'),
+  },
+  {
+    name: 'events',
+    summary: 'Show or follow the journal: stops, deaths, decisions, with their reasons',
+    load: () => import('./commands/events.ts'),
   },
   {
     name: 'config',

@@ -51,14 +51,15 @@ function valueText(value: unknown): string {
 }
 
 /** The engine may print anything: control characters would reach the terminal. */
-function printable(text: string): string {
+export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- they are what is looked for
   return text.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, (character) =>
     character === '\t' ? ' ' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
   )
 }
 
-function localTime(date: Date): string {
+/** `2026-01-31 07:43:30.123`. */
+export function localTime(date: Date): string {
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
   const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
   return `${day} ${time}.${String(date.getMilliseconds()).padStart(3, '0')}`

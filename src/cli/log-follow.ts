@@ -5,8 +5,8 @@ import type { FileHandle } from 'node:fs/promises'
 import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { fileError } from '../errors.ts'
-import type { LogEnd } from './log-files.ts'
-import { MAX_LINE_BYTES, openIfThere } from './log-files.ts'
+import type { LogEnd } from '../log-files.ts'
+import { MAX_LINE_BYTES, openIfThere } from '../log-files.ts'
 
 const CHUNK_BYTES = 65_536
 

@@ -1,8 +1,8 @@
 /** The last lines of several logs, in the order of time. */
 import type { LogEntry } from './log-entry.ts'
 import { parseLogLine } from './log-entry.ts'
-import type { LogEnd } from './log-files.ts'
-import { readBackwards } from './log-files.ts'
+import type { LogEnd } from '../log-files.ts'
+import { readBackwards } from '../log-files.ts'
 
 /** The last `count` lines before these ends together, oldest first. Holds `count` lines in memory. */
 export async function lastEntries(

@@ -29,7 +29,10 @@ export function waitingText(status: Status): string {
 
 /** What is loaded, saying plainly when it is not gpt-oss-20b. */
 export function modelText(model: Status['model']): string {
-  const capacity = `${model.contextTokens} tokens of context, ${plural(model.slots, 'slot')}`
+  const { contextTokens, slots } = model
+  const context =
+    contextTokens === null ? 'context as the engine chooses' : `${contextTokens} tokens of context`
+  const capacity = slots === null ? context : `${context}, ${plural(slots, 'slot')}`
   return model.testModel
     ? `built-in test model: fixed words, NOT gpt-oss-20b (${capacity})`
     : `${model.name} (${capacity})`
@@ -49,8 +52,10 @@ function moodOf(state: EngineStateKind): 'good' | 'warn' | 'bad' {
     case 'starting':
     case 'stopping':
     case 'down':
+    case 'asleep':
       return 'warn'
     case 'backoff':
+    case 'refused':
     case 'failed':
       return 'bad'
   }

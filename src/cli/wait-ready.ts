@@ -17,7 +17,7 @@ export async function waitReady(
     onStatus?.(status)
     const { state, pid } = status.engine
     if (state === 'ready' && (notPid === null || pid !== notPid)) return status
-    if (state === 'failed') throw gaveUp(status)
+    if (state === 'failed' || state === 'refused') throw gaveUp(status)
     if (status.wanted === 'down') throw stoppedMeanwhile()
   }
   throw new Oss20bdError('engine-failed', 'Cannot wait for the engine: the daemon ended', {

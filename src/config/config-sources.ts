@@ -156,6 +156,8 @@ function fromText(key: SettingKey, text: string): unknown {
       return text
     case 'integer':
       return /^\s*-?\d+\s*$/.test(text) ? Number(text) : text
+    case 'boolean':
+      return { true: true, false: false }[text.trim().toLowerCase()] ?? text
     case 'list':
       return listFromText(text)
   }

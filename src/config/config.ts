@@ -22,8 +22,17 @@ export interface Config {
     readonly baseDelayMs: number
     readonly maxDelayMs: number
     readonly windowMs: number
-    readonly maxDeaths: number
+    readonly safeModeAfter: number
+    readonly giveUpAfter: number
   }
+  readonly health: {
+    readonly hangTimeoutMs: number
+    readonly scrapeIntervalMs: number
+    readonly canaryTimeoutMs: number
+    readonly canaryIntervalMs: number
+    readonly wakeGapMs: number
+  }
+  readonly power: { readonly keepAwake: boolean }
   readonly proxy: {
     readonly host: string
     readonly port: number

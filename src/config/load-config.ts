@@ -13,6 +13,7 @@ import {
   type Source,
 } from './config-sources.ts'
 import { SETTING_KEYS, SETTINGS, type SettingKey, type SettingValues } from './schema.ts'
+import { toConfig } from './to-config.ts'
 
 export { configError } from './config-problem.ts'
 
@@ -24,9 +25,11 @@ export interface LoadConfigOptions {
   /** Config keys to values, as `proxy.port` to `8021`. */
   readonly flags: Readonly<Record<string, string>>
   readonly readFile: (file: string) => Promise<string>
+  /** Where relative paths of the environment and of flags begin; the working folder unless given. */
+  readonly cwd?: string
 }
 
-type DisplayValue = string | number | readonly string[] | null
+type DisplayValue = string | number | boolean | readonly string[] | null
 
 export type LoadedConfig =
   | {
@@ -122,13 +125,15 @@ function judge(entry: Entry, options: LoadConfigOptions): Judged {
 
 function toDisplay(value: unknown): DisplayValue {
   if (Array.isArray(value)) return value.map(String)
-  return typeof value === 'string' || typeof value === 'number' ? value : null
+  if (typeof value === 'string' || typeof value === 'number') return value
+  return typeof value === 'boolean' ? value : null
 }
 
 /** A service runs elsewhere than the person who wrote the path: beside the config file, else where they are now. */
-function absolute(path: string, { origin }: Entry, { file, env }: LoadConfigOptions): string {
+function absolute(path: string, { origin }: Entry, options: LoadConfigOptions): string {
+  const { file, env, cwd = process.cwd() } = options
   const expanded = path.replace(/^~(?=\/|$)/, () => env['HOME'] ?? homedir())
-  return origin === 'file' ? resolve(dirname(file), expanded) : resolve(expanded)
+  return resolve(origin === 'file' ? dirname(file) : cwd, expanded)
 }
 
 /** What is wrong only between two values that are fine by themselves. */
@@ -165,45 +170,4 @@ function byKey<Value>(
 function parsedValues(settled: ReadonlyMap<SettingKey, Judged>): SettingValues {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each came out of its own key's schema
   return byKey(settled, (one) => one.parsed) as SettingValues
-}
-
-function toConfig(values: SettingValues): Config {
-  return {
-    model: {
-      path: values['model.path'],
-      alias: values['model.alias'],
-      contextTokens: values['model.contextTokens'],
-      slots: values['model.slots'],
-    },
-    engine: {
-      path: values['engine.path'],
-      extraArgs: values['engine.extraArgs'],
-      startTimeoutMs: values['engine.startTimeout'],
-      drainTimeoutMs: values['engine.drainTimeout'],
-      exitGraceMs: values['engine.exitGrace'],
-      termGraceMs: values['engine.termGrace'],
-    },
-    restart: {
-      baseDelayMs: values['restart.baseDelay'],
-      maxDelayMs: values['restart.maxDelay'],
-      windowMs: values['restart.window'],
-      maxDeaths: values['restart.maxDeaths'],
-    },
-    proxy: {
-      host: values['proxy.host'],
-      port: values['proxy.port'],
-      holdTimeoutMs: values['proxy.holdTimeout'],
-      allowedHosts: values['proxy.allowedHosts'],
-      allowedOrigins: values['proxy.allowedOrigins'],
-    },
-    memory: {
-      budgetBytes: values['memory.budget'],
-      reserveBytes: values['memory.reserve'],
-    },
-    log: {
-      level: values['log.level'],
-      maxBytes: values['log.maxSize'],
-      keep: values['log.keep'],
-    },
-  }
 }

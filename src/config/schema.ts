@@ -1,31 +1,6 @@
 /** Every config key: what it means, what is allowed, and its default with the reason. Pure. */
 import { z } from 'zod'
-import { parseBytes, parseDurationMs } from '../units.ts'
-
-/** How a value is written in an environment variable or a flag, and in which shape the file has it. */
-type SettingKind = 'text' | 'path' | 'integer' | 'list'
-
-export interface Setting<Value> {
-  readonly kind: SettingKind
-  /** Turns the value as written in the file into the one that `Config` holds. */
-  readonly schema: z.ZodType<Value>
-  /** What may be written, for people: "must be …". */
-  readonly allowed: string
-  /** As it would be written in the file; `null` = not set. */
-  readonly default: string | number | readonly string[] | null
-  /** Why this default. */
-  readonly reason: string
-  readonly description: string
-}
-
-interface About {
-  readonly default: Setting<unknown>['default']
-  readonly reason: string
-  readonly description: string
-}
-
-/** No timer of Node reaches beyond 24.8 days. */
-const MAX_DURATION = '24h'
+import { boolean, bytes, duration, integer, list, optional, path, text } from './setting.ts'
 
 export const SETTINGS = {
   'model.path': optional(
@@ -98,11 +73,51 @@ export const SETTINGS = {
     reason: 'an engine that has run well for 10 minutes deserves a fresh count',
     description: 'Deaths longer ago than this are forgotten',
   }),
-  'restart.maxDeaths': integer(1, 1000, {
-    default: 8,
+  'restart.safeModeAfter': integer(1, 1000, {
+    default: 5,
     reason:
-      'about 3 minutes of tries: enough for a passing shortage, too few to heat a laptop all night',
-    description: 'How many deaths within restart.window make oss20bd give up',
+      'five deaths in ten minutes are no accident: the smallest set-up is the likeliest to live',
+    description:
+      'How many deaths within restart.window put the engine into safe mode (small context, one slot, no prompt cache)',
+  }),
+  'restart.giveUpAfter': integer(1, 1000, {
+    default: 3,
+    reason: 'what dies three more times in its smallest set-up needs a person',
+    description: 'How many further deaths in safe mode make oss20bd give up',
+  }),
+  'health.hangTimeout': duration('5s', {
+    default: '60s',
+    reason:
+      'one step of work is one batch of at most 2048 tokens: 5 s on a slow Mac; raise it on a machine without a GPU',
+    description:
+      'How long a working engine may stand still, or any engine be silent, before it is ended',
+  }),
+  'health.scrapeInterval': duration('1s', {
+    default: '5s',
+    reason: 'often enough to see a hang in time, too seldom to be felt',
+    description: 'How often the counters of the engine are read',
+  }),
+  'health.canaryTimeout': duration('1s', {
+    default: '60s',
+    reason:
+      'a model that was swapped out while the machine slept needs up to 40 s for its first token',
+    description: 'How long the engine may take for one token after a wake or a suspicion',
+  }),
+  'health.canaryInterval': duration('0s', {
+    default: '0s',
+    reason: 'real requests are watched anyway; asking costs battery',
+    description: 'How often the engine is asked for one token without any reason; 0 is never',
+  }),
+  'health.wakeGap': duration('1s', {
+    default: '60s',
+    reason: 'a sleeping Mac wakes for seconds many times a night; those wakes are no matter',
+    description: 'A gap in time that counts as a sleep of the machine',
+  }),
+  'power.keepAwake': boolean({
+    default: true,
+    reason:
+      'an answer that takes minutes should not be cut by idle sleep; the lid still puts it to sleep',
+    description: 'Whether the machine is kept from idle sleep while a request is being answered',
   }),
   'proxy.host': text(z.string().regex(/^[\w.:-]+$/), 'an IP address or a host name', {
     default: '127.0.0.1',
@@ -186,49 +201,4 @@ export function isSettingKey(key: string): key is SettingKey {
 /** `proxy.holdTimeout` to `OSS20BD_PROXY_HOLD_TIMEOUT`. */
 export function variableOf(key: SettingKey): string {
   return `OSS20BD_${key.replace(/[A-Z]/g, '_$&').replace('.', '_').toUpperCase()}`
-}
-
-function text<Value>(schema: z.ZodType<Value>, allowed: string, about: About): Setting<Value> {
-  return { kind: 'text', schema, allowed, ...about }
-}
-
-function path(about: About): Setting<string> {
-  return { kind: 'path', schema: z.string().trim().min(1), allowed: 'the path of a file', ...about }
-}
-
-function integer(min: number, max: number, about: About): Setting<number> {
-  const allowed = `a whole number from ${min} to ${max}`
-  return { kind: 'integer', schema: z.int().min(min).max(max), allowed, ...about }
-}
-
-function list(item: z.ZodType<string>, allowed: string, about: About): Setting<readonly string[]> {
-  return { kind: 'list', schema: z.array(item), allowed, ...about }
-}
-
-function duration(min: string, about: About): Setting<number> {
-  const allowed = `a duration with a unit (ms, s, min, h) from ${min} to ${MAX_DURATION}`
-  return text(quantity(parseDurationMs, min, MAX_DURATION), allowed, about)
-}
-
-function bytes(min: string, max: string, about: About): Setting<number> {
-  const allowed = `a size with a unit (MB, GB, MiB, GiB) from ${min} to ${max}`
-  return text(quantity(parseBytes, min, max), allowed, about)
-}
-
-/** The same setting, which may be left without a value. */
-function optional<Value>(setting: Setting<Value>): Setting<Value | null> {
-  return { ...setting, schema: setting.schema.nullable() }
-}
-
-function quantity(
-  parse: (text: string) => number | null,
-  min: string,
-  max: string,
-): z.ZodType<number> {
-  return z.string().transform((written, context) => {
-    const value = parse(written)
-    if (value !== null && value >= (parse(min) ?? 0) && value <= (parse(max) ?? 0)) return value
-    context.addIssue('out of range')
-    return z.NEVER
-  })
 }

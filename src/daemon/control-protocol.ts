@@ -4,12 +4,21 @@ import type { ExitCause } from '../engine.ts'
 /**
  * `GET /status` answers a Status. `GET /events` streams one Status per line at once and at each change.
  * `POST /start` and `POST /restart` make the engine wanted and forget past crashes; `POST /stop-engine`
- * stops the engine and keeps the port; `POST /shutdown` ends the daemon. The POSTs answer 202 with a Status.
+ * stops the engine and keeps the port; `POST /unload` gives its memory back until a request comes;
+ * `POST /shutdown` ends the daemon. The POSTs answer 202 with a Status.
  * Errors are `{ error: { message, hint } }` with status 400 or above.
  */
-export type ControlVerb = 'start' | 'restart' | 'stop-engine' | 'shutdown'
+export type ControlVerb = 'start' | 'restart' | 'stop-engine' | 'unload' | 'shutdown'
 
-export type EngineStateKind = 'down' | 'starting' | 'ready' | 'stopping' | 'backoff' | 'failed'
+export type EngineStateKind =
+  | 'down'
+  | 'starting'
+  | 'ready'
+  | 'stopping'
+  | 'backoff'
+  | 'asleep'
+  | 'refused'
+  | 'failed'
 
 /** Unknown is `null`, never 0. Names end with their unit; `...At` is ISO 8601. */
 export interface Status {
@@ -38,13 +47,30 @@ export interface Status {
     } | null
     /** 0 to 1 while loading. */
     readonly loadProgress: number | null
+    /** Deaths that count towards safe mode and giving up. */
+    readonly deaths: number
+    /** The smallest set-up that still answers, after too many deaths; `oss20bd restart` ends it. */
+    readonly safeMode: boolean
+    /** How the last stop that was asked for went. */
+    readonly lastStop: {
+      readonly at: string
+      /** Requests that were cut off because they did not finish in time. */
+      readonly unfinished: number
+      /** What it took; `stuck`: it hangs within the system and was still there. */
+      readonly endedBy: 'asked' | 'SIGTERM' | 'SIGKILL' | 'stuck'
+      readonly tookMs: number
+    } | null
   }
   readonly model: {
     readonly name: string
     readonly path: string
     readonly testModel: boolean
-    readonly contextTokens: number
-    readonly slots: number
+    /**
+     * Of the present or next run: less than the config asks for in safe mode or after GPU memory ran
+     * out; null when engine.extraArgs leave it to the engine.
+     */
+    readonly contextTokens: number | null
+    readonly slots: number | null
   }
   readonly proxy: {
     readonly url: string

@@ -1,31 +1,44 @@
 /** Builds every part, starts them in order, stops them in reverse. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type AwakeClock, createAwakeClock, type WakeGap } from '../awake-clock.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
+import type { LoadedConfig } from '../config/load-config.ts'
 import type { Paths } from '../config/paths.ts'
 import type { LogLevel } from '../engine.ts'
+import { createKeepAwake, type KeepAwake } from '../host/keep-awake.ts'
+import type { WriteJournal } from '../journal.ts'
+import { isComputeError } from '../llama/compute-error.ts'
+import { apiOf } from '../proxy/api.ts'
 import { createLlamaEngine } from '../llama/llama-engine.ts'
 import type { Logger } from '../log.ts'
-import { readMemory } from '../memory/read-memory.ts'
 import { assertSafeBind } from '../proxy/access-policy.ts'
+import type { EngineAnswer } from '../proxy/engine-requests.ts'
 import { createProxyServer, type ProxyServer } from '../proxy/proxy-server.ts'
-import type { UpstreamSource } from '../proxy/upstream.ts'
-import { forgetEngine, reapOrphan } from '../supervisor/orphan.ts'
+import { endOrphan, forgetEngine, orphanEvent } from '../supervisor/orphan.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
-import type { ControlVerb, Status } from './control-protocol.ts'
+import { formatDuration } from '../units.ts'
 import { startControlServer } from './control-server.ts'
+import { carryOut } from './control-verbs.ts'
+import { createDeathExplainer } from './explain-death.ts'
+import { llamaOptions, supervisorSettings } from './engine-settings.ts'
 import { upstreamOf } from './engine-upstream.ts'
+import { createLiveConfig, type LiveConfig } from './live-config.ts'
 import { findPortHolder } from './port-holder.ts'
 import { Preflight } from './preflight.ts'
-import { buildStatus } from './status.ts'
+import { readStatus } from './read-status.ts'
 
 export interface DaemonOptions {
   readonly config: Config
+  /** Reads the config again. */
+  readonly loadConfig: () => Promise<LoadedConfig>
+  readonly configFile: string
   readonly paths: Paths
   readonly version: string
   readonly clock: Clock
   readonly log: Logger
+  readonly journal: WriteJournal
   readonly engineLog: (level: LogLevel, text: string) => void
   /** Somebody asked over the control socket for the daemon to end. */
   readonly onShutdown: () => void
@@ -37,73 +50,111 @@ export interface Daemon {
   stop(): Promise<void>
 }
 
+/** What the parts share once they are built. */
+interface Parts {
+  readonly live: LiveConfig
+  readonly preflight: Preflight
+  readonly supervisor: Supervisor
+  readonly proxy: ProxyServer
+  readonly keepAwake: KeepAwake
+}
+
 /**
  * Ends what a killed daemon left, takes the public port and the control socket, then starts the
  * engine. The caller holds the instance lock. Throws `port-taken`, `unsafe-bind`, `state-folder`.
  */
-export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { config, paths, clock, log } = options
+export async function startDaemon(given: DaemonOptions): Promise<Daemon> {
+  const { config, paths, log } = given
   assertSafeBind(config.proxy.host)
-  const recordFile = join(paths.run, 'engine.json')
-  const orphan = await reapOrphan(recordFile, clock)
-  if (orphan !== null) log.warn('ended an engine left by a killed daemon', { pid: orphan })
-
-  const preflight = new Preflight(enginePath(config, paths), modelPath(config, paths))
-  const drain = (): Promise<{ unfinished: number }> => drainAndCut(proxy, config)
-  const supervisor = createSupervisor(options, preflight, recordFile, drain)
-  const proxy = createProxy(options, {
-    current: () => upstreamOf(supervisor.view(), clock.monotonicMs()),
-    changed: (signal) => supervisor.changed(signal),
-  })
+  const ending = new AbortController()
+  const clock = awakeClock(given, (gap) => tellWake(gap, given, parts.supervisor))
+  const options: DaemonOptions = { ...given, clock }
+  await endLeftEngine(options)
+  const parts = buildParts(options, ending.signal)
+  const { supervisor, proxy, keepAwake } = parts
   const { url } = await proxy.listen()
   const startedAtMs = clock.monotonicMs()
   const control = await startControlServer({
     socketPath: paths.controlSocket,
-    status: () => readStatus(options, { url, startedAtMs, supervisor, proxy, preflight }),
+    status: () => readStatus(options, { url, startedAtMs, ...parts }),
     changed: (signal) => supervisor.changed(signal),
-    act: (verb) => act(verb, supervisor, options.onShutdown),
+    act: (verb) => carryOut(verb, supervisor, options),
   }).catch(async (error: unknown) => {
     await proxy.close()
     throw error
   })
   log.info('listening', { url, control: paths.controlSocket, pid: process.pid })
+  void clock.run(ending.signal)
   supervisor.start()
   return {
     url,
     stop: async () => {
       supervisor.stop()
       await untilDown(supervisor)
+      ending.abort()
       await proxy.close()
       await control.close()
-      await forgetEngine(recordFile)
+      await keepAwake.close()
+      await forgetEngine(recordFile(paths))
       await rm(paths.engineSocket, { force: true })
       log.info('stopped')
     },
   }
 }
 
-function enginePath(config: Config, paths: Paths): string {
-  return config.engine.path ?? join(paths.engines, 'current', 'bin', 'llama-server')
+function awakeClock({ clock, config }: DaemonOptions, onWake: (gap: WakeGap) => void): AwakeClock {
+  const gapMs = config.health.wakeGapMs
+  return createAwakeClock(clock, { gapMs, tickMs: Math.min(5000, gapMs / 4), onWake })
 }
 
-function modelPath(config: Config, paths: Paths): string {
-  return config.model.path ?? join(paths.models, 'current')
+function recordFile(paths: Paths): string {
+  return join(paths.run, 'engine.json')
 }
 
-function createProxy({ config, clock, log }: DaemonOptions, upstream: UpstreamSource): ProxyServer {
-  const { host, port, holdTimeoutMs, allowedHosts, allowedOrigins } = config.proxy
-  return createProxyServer({
-    host,
-    port,
+async function endLeftEngine({ paths, clock, journal, log }: DaemonOptions): Promise<void> {
+  const event = orphanEvent(await endOrphan(recordFile(paths), clock))
+  if (event === null) return
+  journal(event)
+  log.warn(event.message, { ...event.facts, hint: event.hint })
+}
+
+function buildParts(options: DaemonOptions, ending: AbortSignal): Parts {
+  const { config, clock, log, journal } = options
+  const live = createLiveConfig(config, options.loadConfig, journal)
+  const preflight = new Preflight({ ...options, config: live })
+  const { pid, platform } = process
+  const keepAwake = createKeepAwake({ platform, pid, log, clock })
+  const deaths = createDeathExplainer(() => preflight.engineFile, clock, ending)
+  const supervisor = new Supervisor({
+    ...options,
+    engine: (profile) =>
+      createLlamaEngine(llamaOptions(live.current(), options.paths, preflight), profile),
+    settings: () => supervisorSettings(live.current()),
+    preflight: async () => {
+      await deaths.prepare()
+      return preflight.check()
+    },
+    drain: () => drainAndCut(proxy, live.current()),
+    untilChanged: (signal) => preflight.untilChanged(signal),
+    explainDeath: (death) => deaths.explain(death),
+    recordFile: recordFile(options.paths),
+    random: () => Math.random(),
+  })
+  const proxy = createProxyServer({
+    ...config.proxy,
     models: [config.model.alias],
-    holdTimeoutMs,
-    allowedHosts,
-    allowedOrigins,
-    upstream,
+    upstream: {
+      current: () => upstreamOf(supervisor.view(), clock.monotonicMs()),
+      changed: (signal) => supervisor.changed(signal),
+      wake: () => supervisor.wake(),
+    },
+    onAnswer: (answer) => tellAnswer(answer, supervisor),
+    onBusy: (isBusy) => keepAwake.busy(isBusy && config.power.keepAwake),
     findPortHolder,
     clock,
     log,
   })
+  return { live, preflight, supervisor, proxy, keepAwake }
 }
 
 /** Lets open requests finish, then closes the connections of those that did not in time. */
@@ -113,96 +164,29 @@ async function drainAndCut(proxy: ProxyServer, config: Config): Promise<{ unfini
   return result
 }
 
-function createSupervisor(
-  { config, paths, clock, log, engineLog }: DaemonOptions,
-  preflight: Preflight,
-  recordFile: string,
-  drain: () => Promise<{ unfinished: number }>,
-): Supervisor {
-  const { engine, model } = config
-  return new Supervisor({
-    engine: () =>
-      createLlamaEngine({
-        file: preflight.engineFile,
-        modelPath: preflight.modelFile,
-        alias: model.alias,
-        socketPath: paths.engineSocket,
-        contextTokens: model.contextTokens,
-        slots: model.slots,
-        cacheRamMiB: 1024,
-        extraArgs: engine.extraArgs,
-        xdgConfigHome: join(paths.home, 'engine-config'),
-      }),
-    preflight: () => preflight.check(),
-    restart: config.restart,
-    graces: engine,
-    startTimeoutMs: engine.startTimeoutMs,
-    drain,
-    recordFile,
-    clock,
-    log,
-    engineLog,
-    random: () => Math.random(),
-  })
+function tellWake(gap: WakeGap, { journal }: DaemonOptions, supervisor: Supervisor): void {
+  const standstillMs = Math.max(gap.asleepMs, gap.wallJumpMs)
+  const message = `Going on after ${formatDuration(standstillMs)} of standstill: the machine slept, this process was stopped, or the clock was set`
+  journal({ kind: 'wake', message, facts: { ...gap } })
+  supervisor.suspect('the machine woke from sleep')
 }
 
-function act(verb: ControlVerb, supervisor: Supervisor, onShutdown: () => void): void {
-  switch (verb) {
-    case 'start':
-      return supervisor.start()
-    case 'restart':
-      return supervisor.restart()
-    case 'stop-engine':
-      return supervisor.stop()
-    case 'shutdown':
-      return onShutdown()
-  }
+/** Only generating proves anything: the rest is answered by an engine with a dead GPU as well. */
+function tellAnswer(answer: EngineAnswer, supervisor: Supervisor): void {
+  const { runId, method, path, status, sample } = answer
+  if (isComputeError(status, sample)) supervisor.answered(runId, 'compute-error')
+  else if (status === 200 && apiOf(method, path) !== null) supervisor.answered(runId, 'good')
 }
 
 async function untilDown(supervisor: Supervisor): Promise<void> {
   const never = new AbortController().signal
-  while (supervisor.view().life.state.kind !== 'down') await supervisor.changed(never)
-}
-
-interface Running {
-  readonly url: string
-  readonly startedAtMs: number
-  readonly supervisor: Supervisor
-  readonly proxy: ProxyServer
-  readonly preflight: Preflight
-}
-
-async function readStatus(options: DaemonOptions, running: Running): Promise<Status> {
-  const { config, paths, version, clock } = options
-  const { preflight, supervisor, proxy } = running
-  const view = supervisor.view()
-  const memory = await readMemory(view.enginePid)
-  return buildStatus({
-    daemon: {
-      pid: process.pid,
-      version,
-      home: paths.home,
-      logs: paths.logs,
-      startedAtMs: running.startedAtMs,
-    },
-    view,
-    engine: { path: preflight.engineFile, version: preflight.engineVersion },
-    model: {
-      name: config.model.alias,
-      path: preflight.modelFile,
-      testModel: preflight.testModel,
-      contextTokens: config.model.contextTokens,
-      slots: config.model.slots,
-    },
-    proxy: { url: running.url, counts: proxy.counts() },
-    memory: {
-      level: null,
-      budgetBytes: (config.memory.budgetBytes ?? memory.totalBytes) - config.memory.reserveBytes,
-      plannedBytes: null,
-      footprintBytes: memory.footprintBytes,
-      availableBytes: memory.availableBytes,
-    },
-    restartWindowMs: config.restart.windowMs,
-    nowMs: clock.monotonicMs(),
-  })
+  for (;;) {
+    const { life, lastStop } = supervisor.view()
+    const { state } = life
+    // One that even SIGKILL does not end must not keep the daemon: the next one is told of it.
+    const isStuck =
+      state.kind === 'stopping' && lastStop?.runId === state.runId && lastStop.endedBy === 'stuck'
+    if (state.kind === 'down' || isStuck) return
+    await supervisor.changed(never)
+  }
 }

@@ -1,6 +1,6 @@
 /** What the supervisor knows, as the proxy needs it. Pure. */
 import type { Upstream } from '../proxy/upstream.ts'
-import type { SupervisorView } from '../supervisor/supervisor.ts'
+import type { SupervisorView } from '../supervisor/supervisor-options.ts'
 import { formatDuration } from '../units.ts'
 
 /** Whether a request can go through, must wait, or cannot be served; `nowMs` is monotonic. */
@@ -23,6 +23,13 @@ export function upstreamOf(view: SupervisorView, nowMs: number): Upstream {
         : unavailable('The engine is stopping, as asked', 'Start it with: oss20bd start')
     case 'down':
       return unavailable('The engine was stopped, as asked', 'Start it with: oss20bd start')
+    case 'asleep':
+      return pending('The model is being loaded again, after it was unloaded')
+    case 'refused':
+      return unavailable(
+        `The engine is not started: ${state.refusal.message}`,
+        state.refusal.hint ?? 'See why with: oss20bd why',
+      )
     case 'failed':
       return unavailable(
         `The engine does not run: ${state.reason.message}`,

@@ -19,6 +19,31 @@ export function formatJson({ atMs, level, source, message, fields }: LogEntry): 
   return JSON.stringify({ ...own, ...fields, ...own })
 }
 
+/**
+ * As `formatJson` for one source and no facts, at a tenth of the cost: what lines of one millisecond
+ * have in common is made once.
+ */
+export class JsonLineFormat {
+  readonly #source: LogSource
+  #atMs = NaN
+  #level: keyof Logger = 'info'
+  #head = ''
+
+  constructor(source: LogSource) {
+    this.#source = source
+  }
+
+  line(atMs: number, level: keyof Logger, message: string): string {
+    if (atMs !== this.#atMs || level !== this.#level) {
+      const at = new Date(atMs).toISOString()
+      this.#head = `{"at":"${at}","level":"${level}","source":"${this.#source}","message":`
+      this.#atMs = atMs
+      this.#level = level
+    }
+    return `${this.#head}${JSON.stringify(message)}}`
+  }
+}
+
 /** `HH:MM:SS level message key=value`, in local time. */
 export function formatForPeople(entry: LogEntry, inColour: boolean): string {
   const colour = createColors(inColour)

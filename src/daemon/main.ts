@@ -1,18 +1,19 @@
 /** Runs the daemon as a process: config, folders, lock, logs, signals; then `startDaemon`. */
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { systemClock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { ensureFolders } from '../config/ensure-folders.ts'
-import { configError, loadConfig } from '../config/load-config.ts'
+import { configError, loadConfig, type LoadedConfig } from '../config/load-config.ts'
 import { resolvePaths, type Paths } from '../config/paths.ts'
 import { messageOf, Oss20bdError } from '../errors.ts'
 import type { DaemonReport } from './control-protocol.ts'
 import { startDaemon } from './daemon.ts'
 import { acquireInstanceLock } from './instance-lock.ts'
 import { onStopSignals } from './signals.ts'
-import { createLogger } from './winston-logger.ts'
+import { type Journal, openJournal } from './journal.ts'
+import { createLogger, type Logs } from './winston-logger.ts'
 
 export interface DaemonArguments {
   /** null = where the paths say. */
@@ -22,6 +23,11 @@ export interface DaemonArguments {
   /** Logs to stdout too. */
   readonly foreground: boolean
   readonly version: string
+}
+
+/** As they were where the daemon was started: it goes elsewhere, and reads its config again there. */
+interface StartArguments extends DaemonArguments {
+  readonly cwd: string
 }
 
 /** Resolves with the exit status when the daemon has ended; throws when it cannot start. */
@@ -39,7 +45,10 @@ export async function runDaemon(args: DaemonArguments): Promise<number> {
   }
 }
 
-async function run(args: DaemonArguments): Promise<number> {
+async function run(given: DaemonArguments): Promise<number> {
+  const cwd = process.cwd()
+  const configFile = given.configFile === null ? null : resolve(cwd, given.configFile)
+  const args: StartArguments = { ...given, configFile, cwd }
   const paths = resolvePaths(process.platform, homedir(), process.env)
   const config = await readConfig(args, paths)
   await ensureFolders(paths)
@@ -53,20 +62,52 @@ async function run(args: DaemonArguments): Promise<number> {
   }
 }
 
-async function runUnderLock(args: DaemonArguments, config: Config, paths: Paths): Promise<number> {
+async function runUnderLock(args: StartArguments, config: Config, paths: Paths): Promise<number> {
   const { level, maxBytes, keep } = config.log
+  const console = args.foreground
   const logs = createLogger({
     folder: paths.logs,
     level,
     maxBytes,
     keep,
-    console: args.foreground,
+    console,
     clock: systemClock,
   })
+  const { logger } = logs
+  const journal = await openJournal({
+    folder: paths.logs,
+    clock: systemClock,
+    onTrouble: (reason) => logger.warn('cannot write the journal', { reason }),
+    onLost: (events) => logger.warn('the journal lacks events', { events }),
+  })
+  try {
+    tellStart(journal, args.version)
+    await runUntilStopped(args, { config, paths, logs, journal })
+    journal.write({ kind: 'daemon-stopped', message: 'The daemon ended, as asked' })
+    return 0
+  } catch (error) {
+    logger.error('cannot run', { error: messageOf(error) })
+    journal.write({ kind: 'daemon-stopped', message: `The daemon cannot run: ${messageOf(error)}` })
+    throw error
+  } finally {
+    await journal.close()
+    await logs.close()
+  }
+}
+
+interface Prepared {
+  readonly config: Config
+  readonly paths: Paths
+  readonly logs: Logs
+  readonly journal: Journal
+}
+
+async function runUntilStopped(args: StartArguments, prepared: Prepared): Promise<void> {
+  const { config, paths, logs, journal } = prepared
   const ending = new AbortController()
   const off = onStopSignals({
     graceful: (signal) => {
-      logs.logger.info('stopping', { signal })
+      journal.write({ kind: 'asked', message: `Told to stop (${signal})`, facts: { signal } })
       ending.abort()
     },
     // The engine follows: its stdin closes with us.
@@ -76,42 +117,57 @@ async function runUnderLock(args: DaemonArguments, config: Config, paths: Paths)
   try {
     const daemon = await startDaemon({
       config,
+      loadConfig: () => load(args, paths),
+      configFile: args.configFile ?? paths.configFile,
       paths,
       version: args.version,
       clock: systemClock,
       log: logs.logger,
+      journal: journal.write,
       engineLog: (lineLevel, text) => logs.engineLine(lineLevel, text),
       onShutdown: () => ending.abort(),
     })
     report({ kind: 'listening' })
     await aborted(ending.signal)
     await daemon.stop()
-    return 0
-  } catch (error) {
-    logs.logger.error('cannot run', { error: messageOf(error) })
-    throw error
   } finally {
     off()
-    await logs.close()
   }
 }
 
-async function readConfig(args: DaemonArguments, paths: Paths): Promise<Config> {
-  const loaded = await loadConfig({
+function tellStart({ past, write }: Journal, version: string): void {
+  const killed = past.endedCleanly === false
+  const before = killed
+    ? '; the one before it ended without a word: it was killed, or the machine lost power'
+    : ''
+  write({
+    kind: 'daemon-started',
+    message: `The daemon started${before}`,
+    facts: { version, pid: process.pid, afterKill: killed },
+  })
+}
+
+async function readConfig(args: StartArguments, paths: Paths): Promise<Config> {
+  const loaded = await load(args, paths)
+  if (loaded.kind === 'invalid') throw configError(loaded.problems)
+  return loaded.config
+}
+
+function load(args: StartArguments, paths: Paths): Promise<LoadedConfig> {
+  return loadConfig({
     file: args.configFile ?? paths.configFile,
     fileRequired: args.configFile !== null,
     env: process.env,
     flags: args.flags,
     readFile: (file) => readFile(file, 'utf8'),
+    cwd: args.cwd,
   })
-  if (loaded.kind === 'invalid') throw configError(loaded.problems)
-  return loaded.config
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
+  return new Promise((done) => {
+    if (signal.aborted) done()
+    else signal.addEventListener('abort', () => done(), { once: true })
   })
 }
 

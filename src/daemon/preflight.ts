@@ -1,39 +1,69 @@
-/** Looks at the engine and the model before each run: what will not work is said, not tried. */
+/** Looks at the config, the engine and the model before each run: what will not work is said, not tried. */
 import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../clock.ts'
+import type { Config } from '../config/config.ts'
+import type { Paths } from '../config/paths.ts'
 import type { ExitReason } from '../engine.ts'
 import { Oss20bdError } from '../errors.ts'
+import type { WriteJournal } from '../journal.ts'
 import { assertExecutable, readEngineVersion } from '../llama/engine-info.ts'
 import { checkModelFile, type ModelFileCheck } from '../model/model-file.ts'
+import type { PreflightVerdict } from '../supervisor/supervisor-options.ts'
+import { type Fingerprints, fingerprintsOf, untilFilesChange } from './file-change.ts'
+import type { LiveConfig } from './live-config.ts'
+
+export interface PreflightOptions {
+  readonly config: LiveConfig
+  readonly configFile: string
+  readonly paths: Paths
+  readonly clock: Pick<Clock, 'sleep'>
+  readonly journal: WriteJournal
+}
 
 /** The engine and model of the next run, with what was found out about them. */
 export class Preflight {
-  readonly #enginePath: string
-  readonly #modelPath: string
+  readonly #options: PreflightOptions
   /** The files themselves, behind `current` links. */
   engineFile: string
   modelFile: string
   engineVersion: string | null = null
   testModel = false
+  /** As they were when last looked at, so that no change falls between a look and the watch. */
+  #seen: Fingerprints = new Map()
+  /** The fingerprint of the engine file that was last asked for its version. */
+  #versionOf: string | undefined
 
-  constructor(enginePath: string, modelPath: string) {
-    this.#enginePath = enginePath
-    this.#modelPath = modelPath
-    this.engineFile = enginePath
-    this.modelFile = modelPath
+  constructor(options: PreflightOptions) {
+    this.#options = options
+    const config = options.config.current()
+    this.engineFile = enginePath(config, options.paths)
+    this.modelFile = modelPath(config, options.paths)
   }
 
-  /** A reason not to start, or null. Never throws. */
-  async check(): Promise<ExitReason | null> {
-    const engine = await this.#checkEngine()
-    if (engine !== null) return engine
-    this.modelFile = await realpath(this.#modelPath).catch(() => this.#modelPath)
-    const model = await checkModelFile(this.modelFile)
-    this.testModel = model.kind === 'ok' && model.testModel
-    return model.kind === 'ok' ? null : modelReason(model)
+  /** Reads the config anew first. Never throws for what is wrong with a file. */
+  async check(): Promise<PreflightVerdict> {
+    const { config, configFile, paths } = this.#options
+    await config.refresh()
+    const engine = enginePath(config.current(), paths)
+    const model = modelPath(config.current(), paths)
+    this.#seen = await fingerprintsOf([configFile, engine, model])
+    const reason = (await this.#checkEngine(engine)) ?? (await this.#checkModel(model))
+    return reason === null ? { kind: 'go' } : { kind: 'cannot', reason }
   }
 
-  async #checkEngine(): Promise<ExitReason | null> {
-    const file = await realpath(this.#enginePath).catch(() => this.#enginePath)
+  /** Resolves once the config, the engine or the model is not what it was at the last check; tells which. */
+  async untilChanged(signal: AbortSignal): Promise<void> {
+    const { clock, journal } = this.#options
+    const changed = await untilFilesChange(this.#seen, clock, signal)
+    journal({
+      kind: 'changed',
+      message: `Changed: ${changed.join(', ')}; the engine is tried again`,
+    })
+  }
+
+  async #checkEngine(path: string): Promise<ExitReason | null> {
+    const file = await realpath(path).catch(() => path)
     try {
       await assertExecutable(file)
     } catch (error) {
@@ -41,12 +71,30 @@ export class Preflight {
       const { message, hint } = error
       return { cause: 'engine-missing', permanent: true, message, hint: hint ?? null }
     }
-    if (file !== this.engineFile || this.engineVersion === null) {
+    // Also when another one was put in its place.
+    const found = this.#seen.get(path)
+    if (found !== this.#versionOf || this.engineVersion === null) {
       this.engineVersion = (await readEngineVersion(file))?.version ?? null
+      this.#versionOf = found
     }
     this.engineFile = file
     return null
   }
+
+  async #checkModel(path: string): Promise<ExitReason | null> {
+    this.modelFile = await realpath(path).catch(() => path)
+    const model = await checkModelFile(this.modelFile)
+    this.testModel = model.kind === 'ok' && model.testModel
+    return model.kind === 'ok' ? null : modelReason(model)
+  }
+}
+
+function enginePath(config: Config, paths: Paths): string {
+  return config.engine.path ?? join(paths.engines, 'current', 'bin', 'llama-server')
+}
+
+function modelPath(config: Config, paths: Paths): string {
+  return config.model.path ?? join(paths.models, 'current')
 }
 
 /** Why a model cannot be loaded. Permanent: the file must change first. */

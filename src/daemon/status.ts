@@ -1,6 +1,8 @@
 /** What the daemon knows, as the Status that the CLI shows. Pure. */
+import type { EngineCounters } from '../engine.ts'
 import type { ProxyCounts } from '../proxy/upstream.ts'
-import type { SupervisorView } from '../supervisor/supervisor.ts'
+import { countDeaths } from '../supervisor/restart-policy.ts'
+import type { SupervisorView } from '../supervisor/supervisor-options.ts'
 import { formatDuration } from '../units.ts'
 import type { Status } from './control-protocol.ts'
 
@@ -27,12 +29,13 @@ export function buildStatus(parts: StatusParts): Status {
     model: parts.model,
     proxy: { url: parts.proxy.url, inFlight, queued, held, replayed, failed },
     memory: parts.memory,
-    throughput: { generatedTokensPerSecond: null, promptTokensPerSecond: null },
+    throughput: throughput(view.counters),
   }
 }
 
 function engineStatus({ view, engine, nowMs, restartWindowMs }: StatusParts): Status['engine'] {
-  const { state, lastExit, restarts } = view.life
+  const { lastStop } = view
+  const { state, lastExit, restarts, deaths, profile } = view.life
   return {
     state: state.kind,
     detail: describe(view, nowMs, restartWindowMs),
@@ -51,12 +54,36 @@ function engineStatus({ view, engine, nowMs, restartWindowMs }: StatusParts): St
             at: new Date(lastExit.atEpochMs).toISOString(),
           },
     loadProgress: state.kind === 'starting' ? state.loadProgress : null,
+    deaths: deaths.length,
+    safeMode: profile.safeMode,
+    lastStop:
+      lastStop === null
+        ? null
+        : {
+            at: new Date(lastStop.atEpochMs).toISOString(),
+            unfinished: lastStop.unfinished,
+            endedBy: lastStop.endedBy,
+            tookMs: lastStop.tookMs,
+          },
   }
+}
+
+/** Means over the present run; null before it has finished anything. */
+function throughput(counters: EngineCounters | null): Status['throughput'] {
+  return {
+    generatedTokensPerSecond: rate(counters?.generatedTokens, counters?.generatedSeconds),
+    promptTokensPerSecond: rate(counters?.promptTokens, counters?.promptSeconds),
+  }
+}
+
+function rate(tokens: number | null | undefined, seconds: number | null | undefined) {
+  if (tokens == null || seconds == null || seconds <= 0) return null
+  return tokens / seconds
 }
 
 /** The state in words, with its reason. */
 function describe(view: SupervisorView, nowMs: number, windowMs: number): string {
-  const { state, wanted, deathsAtMs } = view.life
+  const { state, wanted, deaths, profile } = view.life
   switch (state.kind) {
     case 'down':
       return 'stopped, as asked'
@@ -66,16 +93,24 @@ function describe(view: SupervisorView, nowMs: number, windowMs: number): string
         ? 'starting'
         : `loading the model, ${Math.round(state.loadProgress * 100)} %`
     case 'ready':
-      return 'answering'
+      return profile.safeMode
+        ? `answering in safe mode after ${countDeaths(deaths, windowMs)}`
+        : 'answering'
     case 'stopping':
       if (state.condemned !== null) return `ending it: ${state.condemned.message}`
+      if (state.unload && wanted === 'up')
+        return 'finishing open requests, then unloading the model'
       return wanted === 'up' ? 'finishing open requests, then starting again' : 'stopping, as asked'
     case 'backoff': {
       const leftMs = Math.max(0, state.untilMs - nowMs)
-      const deaths = deathsAtMs.length
-      return `next try in ${formatDuration(leftMs)}, ${deaths} deaths in ${formatDuration(windowMs)}`
+      const how = profile.safeMode ? ' in safe mode' : ''
+      return `next try${how} in ${formatDuration(leftMs)}, ${countDeaths(deaths, windowMs)}`
     }
+    case 'asleep':
+      return 'the model is unloaded; the next request loads it again'
+    case 'refused':
+      return state.refusal.message
     case 'failed':
-      return `gave up: ${state.reason.message} (${state.why})`
+      return `${state.reason.permanent ? 'cannot run' : 'gave up'}: ${state.reason.message} (${state.why})`
   }
 }

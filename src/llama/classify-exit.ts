@@ -1,12 +1,8 @@
 /** How a run of llama-server ended, as a cause with words for a person. Pure. */
 import type { ExitReason, RawExit } from '../engine.ts'
-import {
-  type ExitContext,
-  type ExitMatcher,
-  gpuMatchers,
-  loaderMatchers,
-  startMatchers,
-} from './exit-matchers.ts'
+import { type ExitContext, type ExitMatcher, logsHint, reinstallHint } from './exit-matcher.ts'
+import { abortMatchers, loaderMatchers, startMatchers } from './exit-matchers.ts'
+import { gpuErrorIn } from './gpu-errors.ts'
 
 /** What a shell reports for a child that died of a signal: 128 + its number. */
 const signalOfCode: Readonly<Record<number, string>> = {
@@ -18,22 +14,42 @@ const signalOfCode: Readonly<Record<number, string>> = {
   143: 'SIGTERM',
 }
 
-const notRunnable = new Set('ENOENT ENOTDIR EACCES EPERM ENOEXEC EISDIR ELOOP EBADARCH'.split(' '))
+/** `Unknown system error -86` is EBADARCH of macOS, which Node has no name for. */
+const notRunnable = new Set([
+  ...'ENOENT ENOTDIR EACCES EPERM ENOEXEC EISDIR ELOOP ENAMETOOLONG EBADARCH'.split(' '),
+  'Unknown system error -86',
+])
+
+/**
+ * The loader of the operating system speaks before the engine does. Later a line like its own would be
+ * somebody's words, and must not stop the retries.
+ */
+const loaderLines = 8
 
 /** The exit was not asked for: the supervisor knows those. */
 export function classifyExit(exit: RawExit, context: ExitContext): ExitReason {
   if (exit.spawnError !== null) return neverRan(exit.spawnError, context)
   const signal =
     exit.signal ?? (exit.exitCode === null ? undefined : signalOfCode[exit.exitCode]) ?? null
-  const said =
-    firstMatch(gpuMatchers, exit.lastLines, context) ??
-    firstMatch(loaderMatchers, exit.lastLines, context) ??
-    // A death by signal is not a refusal, whatever was said earlier.
-    (signal === null && exit.exitCode !== 0
-      ? firstMatch(startMatchers, exit.lastLines, context)
-      : null)
-  if (said !== null) return said
-  return signal === null ? leftByItself(exit) : diedOf(signal, exit.lastLines)
+  return (
+    refusedByLoader(exit.lastLines, context) ??
+    gpuErrorIn(exit.lastLines) ??
+    saidBefore(exit, signal, context) ??
+    (signal === null ? leftByItself(exit, context) : diedOf(signal, exit.lastLines, context))
+  )
+}
+
+function refusedByLoader(lines: readonly string[], context: ExitContext): ExitReason | null {
+  const engineSpoke = lines.some((line) => line.includes('llama_server: initializing'))
+  if (engineSpoke || lines.length > loaderLines) return null
+  return firstMatch(loaderMatchers, lines, context)
+}
+
+/** A death by another signal than SIGABRT is no refusal, whatever was said earlier. */
+function saidBefore(exit: RawExit, signal: string | null, context: ExitContext): ExitReason | null {
+  if (signal === 'SIGABRT') return firstMatch(abortMatchers, exit.lastLines, context)
+  if (signal !== null || exit.exitCode === 0) return null
+  return firstMatch(startMatchers, exit.lastLines, context)
 }
 
 function firstMatch(
@@ -45,20 +61,28 @@ function firstMatch(
     for (const line of lines) {
       const match = pattern.exec(line)
       if (match === null) continue
-      return { cause, permanent, message: message(match[1] ?? '', context), hint }
+      return { cause, permanent, message: message(match[1] ?? '', context).trimEnd(), hint }
     }
   }
   return null
 }
 
 function neverRan(error: NonNullable<RawExit['spawnError']>, context: ExitContext): ExitReason {
+  if (error.errno === 'E2BIG') {
+    return {
+      cause: 'bad-flag',
+      permanent: true,
+      message: `Cannot start llama-server: the arguments for ${context.file} are too long`,
+      hint: 'Shorten engine.extraArgs in the config, then run oss20bd restart',
+    }
+  }
   const permanent = error.errno !== null && notRunnable.has(error.errno)
   return {
     cause: permanent ? 'engine-missing' : 'unknown',
     permanent,
     message: `Cannot start llama-server: ${context.file} ${spawnProblem(error)}`,
     hint: permanent
-      ? 'Run oss20bd build, or set engine.path in the config to an installed llama-server'
+      ? reinstallHint
       : 'The operating system is short of processes, files or memory: close other apps',
   }
 }
@@ -66,21 +90,40 @@ function neverRan(error: NonNullable<RawExit['spawnError']>, context: ExitContex
 function spawnProblem(error: NonNullable<RawExit['spawnError']>): string {
   if (error.errno === 'ENOENT' || error.errno === 'ENOTDIR') return 'does not exist'
   if (error.errno === 'EACCES' || error.errno === 'EPERM') return 'is not executable'
+  if (error.errno === 'ENOEXEC') return 'is no program for this machine (ENOEXEC)'
+  if (error.errno === 'ETXTBSY') return 'is being written (ETXTBSY)'
   return `could not be run (${error.errno ?? error.message})`
 }
 
-function leftByItself(exit: RawExit): ExitReason {
-  const status = `exit code ${exit.exitCode ?? 'unknown'}`
+function leftByItself(exit: RawExit, context: ExitContext): ExitReason {
   const last = tellingLine(exit.lastLines)
+  const why = last === null ? '' : `: ${last}`
+  if (exit.exitCode === 126 || exit.exitCode === 127) {
+    return {
+      cause: 'engine-missing',
+      permanent: true,
+      message: `Cannot start llama-server: ${context.file} cannot be run (exit code ${exit.exitCode})${why}`,
+      hint: reinstallHint,
+    }
+  }
+  if (last === null && exit.exitCode === 0) {
+    // As an empty file does, which a shell runs.
+    return {
+      cause: 'unknown',
+      permanent: false,
+      message: `llama-server ended without a word: ${context.file} is most likely none`,
+      hint: reinstallHint,
+    }
+  }
   return {
-    cause: exit.exitCode === 126 || exit.exitCode === 127 ? 'engine-missing' : 'unknown',
-    permanent: exit.exitCode === 126 || exit.exitCode === 127,
-    message: `llama-server ended by itself with ${status}${last === null ? '' : `: ${last}`}`,
-    hint: 'Run oss20bd logs --engine for its last lines',
+    cause: 'unknown',
+    permanent: false,
+    message: `llama-server ended by itself with exit code ${exit.exitCode ?? 'unknown'}${why}`,
+    hint: logsHint,
   }
 }
 
-function diedOf(signal: string, lines: readonly string[]): ExitReason {
+function diedOf(signal: string, lines: readonly string[], context: ExitContext): ExitReason {
   if (signal === 'SIGKILL') {
     return {
       cause: 'killed-by-os',
@@ -90,33 +133,48 @@ function diedOf(signal: string, lines: readonly string[]): ExitReason {
     }
   }
   if (signal === 'SIGABRT') {
-    const why = lines.findLast((line) => abortLine.test(line)) ?? null
+    const why = lastWords(lines)
     return {
       cause: 'assert',
       permanent: false,
-      message: `llama-server gave up on an inner error${why === null ? '' : `: ${why}`}`,
-      hint: 'Run oss20bd logs --engine for its last lines',
+      message: `llama-server gave up on an inner error${why === '' ? '' : `: ${why}`}`,
+      hint: logsHint,
     }
   }
+  return { cause: 'signal', permanent: false, ...signalWords(signal, context) }
+}
+
+function signalWords(signal: string, context: ExitContext): Pick<ExitReason, 'message' | 'hint'> {
   if (signal === 'SIGILL') {
     return {
-      cause: 'signal',
-      permanent: false,
-      message: 'llama-server crashed (SIGILL): it was most often compiled for another processor',
+      message: `llama-server crashed (SIGILL): ${context.file} was most often compiled for another processor`,
       hint: 'Run oss20bd build',
+    }
+  }
+  if (signal === 'SIGBUS') {
+    return {
+      message: `llama-server crashed (SIGBUS): most often ${context.modelPath} was changed or its disk went away while it was in use`,
+      hint: 'Check that the disk with the model is there and sound; it is tried again by itself',
     }
   }
   const asked = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'].includes(signal)
   return {
-    cause: 'signal',
-    permanent: false,
     message: `llama-server ${asked ? 'was ended from outside' : 'crashed'} (${signal})`,
-    hint: asked ? null : 'Run oss20bd logs --engine for its last lines',
+    hint: asked ? null : logsHint,
   }
 }
 
 /** `/src/ggml.c:123: GGML_ASSERT(x) failed`, `what():  ...`, `terminate called after ...`. */
-const abortLine = /^\S+:\d+: |^\s*what\(\): |^terminate called|^libc\+\+abi: /
+const abortLine = /^[^:]+\.\w{1,3}:\d+: |^\s*what\(\): |^terminate called|^libc\+\+abi: /
+
+/** The last two of those, without the folder that the engine was compiled in. */
+function lastWords(lines: readonly string[]): string {
+  return lines
+    .filter((line) => abortLine.test(line))
+    .slice(-2)
+    .map((line) => line.trim().replace(/^[^:]*\/(?=[^/:]+:\d+: )/, ''))
+    .join(', ')
+}
 
 /** The line that most likely says why. */
 function tellingLine(lines: readonly string[]): string | null {

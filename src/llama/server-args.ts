@@ -1,4 +1,5 @@
 /** What we want of llama-server, as its command line and its whole environment. Pure. */
+import type { EngineProfile } from '../engine.ts'
 
 export interface LlamaServerOptions {
   /** The llama-server binary. */
@@ -46,6 +47,7 @@ const keptNames = new Set(['PATH', 'HOME', 'TMPDIR'])
 export function serverEnvironment(
   options: Pick<LlamaServerOptions, 'xdgConfigHome'>,
   inherited: Environment,
+  profile: Pick<EngineProfile, 'safeMode'>,
 ): Record<string, string> {
   const environment: Record<string, string> = {}
   for (const [name, value] of Object.entries(inherited)) {
@@ -54,6 +56,8 @@ export function serverEnvironment(
   }
   return {
     ...environment,
+    // The newest of ggml's GPU code: the first suspect when the GPU fails again and again.
+    ...(profile.safeMode ? { GGML_METAL_TENSOR_DISABLE: '1' } : {}),
     LANG: 'C',
     XDG_CONFIG_HOME: options.xdgConfigHome,
     // Any value makes it tell load progress on stdout and leave when its stdin ends.

@@ -1,14 +1,27 @@
 /** Takes one request for the engine from hold to answer, and decides what a failure means for its client. */
 import { setMaxListeners } from 'node:events'
-import type { ClientRequest } from 'node:http'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
+import { createEngineConnections } from './engine-connections.ts'
 import { type Exchange, type ForwardOutcome, forward } from './forward.ts'
 import { Hold, type HoldEnd } from './hold.ts'
 import type { InFlight } from './in-flight.ts'
 import { errorEvent, type OwnError } from './own-answer.ts'
 import { breakOff, sendOwnError } from './send.ts'
-import type { UpstreamSource } from './upstream.ts'
+import type { Upstream, UpstreamSource } from './upstream.ts'
+
+type Ready = Extract<Upstream, { kind: 'ready' }>
+
+/** An answer of the engine, as far as it tells how the engine is. */
+export interface EngineAnswer {
+  readonly runId: number
+  readonly method: string
+  /** With its query. */
+  readonly path: string
+  readonly status: number
+  /** Of an event stream the end, of an error the beginning, of everything else nothing. */
+  readonly sample: string
+}
 
 export interface EngineRequestsOptions {
   readonly upstream: UpstreamSource
@@ -16,6 +29,8 @@ export interface EngineRequestsOptions {
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>
   readonly log: Logger
   readonly inFlight: InFlight
+  /** Told of each answer that reached its client. */
+  readonly onAnswer: (answer: EngineAnswer) => void
   /** Aborts when the port closes: whoever still waits is told. */
   readonly closing: AbortSignal
 }
@@ -25,7 +40,7 @@ const RECONNECT_DELAYS_MS = [25, 50, 100, 250, 500, 1000]
 
 export class EngineRequests {
   readonly #options: EngineRequestsOptions
-  readonly #open = new Set<ClientRequest>()
+  readonly #connections = createEngineConnections()
 
   constructor(options: EngineRequestsOptions) {
     this.#options = options
@@ -39,13 +54,13 @@ export class EngineRequests {
     const now = upstream.current()
     // The usual case needs nothing of what waiting needs.
     if (now.kind !== 'ready' || closing.aborted) return this.#holdAndAnswer(exchange, undefined)
-    const refused = await this.#forward(exchange, now.socketPath)
+    const refused = await this.#forward(exchange, now)
     if (refused !== null) await this.#holdAndAnswer(exchange, refused)
   }
 
   /** Destroys every connection to the engine; their clients are told as if the engine had died. */
   closeUpstream(): void {
-    for (const request of this.#open) request.destroy(new Error('the connection was closed'))
+    this.#connections.endAll(new Error('the connection was closed'))
   }
 
   async #holdAndAnswer(exchange: Exchange, refused: string | undefined): Promise<void> {
@@ -74,18 +89,23 @@ export class EngineRequests {
     for (let attempt = 1; ; attempt += 1) {
       const end = await inFlight.held(() => hold.wait(pause))
       if (end.kind !== 'ready') return this.#notForwarded(exchange, end)
-      const refused = await this.#forward(exchange, end.socketPath)
+      const refused = await this.#forward(exchange, end)
       if (refused === null) return
       pause = pauseAfter(attempt, refused)
     }
   }
 
   /** Resolves to `null` once the client has been told, or to why the engine took no connection. */
-  async #forward(exchange: Exchange, socketPath: string): Promise<string | null> {
+  async #forward(exchange: Exchange, { socketPath, runId }: Ready): Promise<string | null> {
     const outcome = await this.#options.inFlight.during(() =>
-      forward(exchange, socketPath, this.#open),
+      forward(exchange, socketPath, this.#connections),
     )
     if (outcome.kind === 'not-sent') return outcome.reason
+    if (outcome.kind === 'answered') {
+      const { status, sample } = outcome
+      const { method = 'GET', url: path = '/' } = exchange.req
+      this.#options.onAnswer({ runId, method, path, status, sample })
+    }
     this.#conclude(exchange, outcome)
     return null
   }

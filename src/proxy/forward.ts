@@ -1,7 +1,12 @@
 /** Streams one request to the engine's socket and its answer back; leaving on either side reaches the other. */
-import http from 'node:http'
+import type http from 'node:http'
+import type { Socket } from 'node:net'
 import { messageOf } from '../errors.ts'
-import { toClient, toEngine } from './headers.ts'
+import type { AnswerHead } from './answer-head.ts'
+import type { AnswerPart } from './answer-reader.ts'
+import { type EngineConnections, type EngineListener, listenTo } from './engine-connections.ts'
+import { requestHead, toClient, toEngine, valuesOf } from './headers.ts'
+import { hasBody, sendAtOnce, startUpload, type Upload } from './upload.ts'
 
 /** One request of a client, and where its answer goes. */
 export interface Exchange {
@@ -13,7 +18,12 @@ export interface Exchange {
 
 export type ForwardOutcome =
   /** The engine's answer, whatever its status, reached the client whole. */
-  | { readonly kind: 'answered' }
+  | {
+      readonly kind: 'answered'
+      readonly status: number
+      /** Of an event stream the end, of an error the beginning, of everything else nothing. */
+      readonly sample: string
+    }
   | { readonly kind: 'client-gone' }
   /** No byte went to the engine and none was taken from the client: it can be forwarded again. */
   | { readonly kind: 'not-sent'; readonly reason: string }
@@ -30,38 +40,44 @@ export type ForwardOutcome =
       readonly betweenEvents: boolean
     }
 
-/** No pooled connections: the engine closes an idle one after 5 s, and a request that meets that is lost. */
-const agent = new http.Agent({ keepAlive: false, maxSockets: Number.POSITIVE_INFINITY })
-
-/** `open` holds the request while it is with the engine; destroying it there ends it as `died`. */
+/** `connections` holds the one to the engine; ending it there ends the request as `died`. */
 export function forward(
   exchange: Exchange,
   socketPath: string,
-  open: Set<http.ClientRequest>,
+  connections: EngineConnections,
 ): Promise<ForwardOutcome> {
   return new Promise((resolve) => {
-    new Transfer(exchange, open, resolve).start(socketPath)
+    new Transfer(exchange, connections, resolve).start(socketPath)
   })
 }
 
-class Transfer {
+class Transfer implements EngineListener {
   readonly #exchange: Exchange
-  readonly #open: Set<http.ClientRequest>
+  readonly #connections: EngineConnections
   readonly #resolve: (outcome: ForwardOutcome) => void
-  #upstream: http.ClientRequest | undefined
-  #answer: http.IncomingMessage | undefined
+  #engine: Socket | undefined
+  #upload: Upload | null = null
+  /** Read, and not yet given to the client. */
+  #head: AnswerHead | undefined
+  #stopListening: (() => void) | undefined
+  #socketPath = ''
+  #requestHead = ''
+  #keepAliveMs = 0
   #connected = false
+  #waitsForClient = false
   #settled = false
   #bytesToClient = 0
-  #tail = '\n\n'
+  #isEvents = false
+  #status = 0
+  #sample = ''
 
   constructor(
     exchange: Exchange,
-    open: Set<http.ClientRequest>,
+    connections: EngineConnections,
     resolve: (outcome: ForwardOutcome) => void,
   ) {
     this.#exchange = exchange
-    this.#open = open
+    this.#connections = connections
     this.#resolve = resolve
   }
 
@@ -69,108 +85,185 @@ class Transfer {
     const { req, res } = this.#exchange
     if (res.destroyed) return this.#settle({ kind: 'client-gone' })
     const method = req.method ?? 'GET'
-    let upstream
-    try {
-      const headers = toEngine(method, req.rawHeaders)
-      upstream = http.request({ agent, socketPath, method, path: req.url ?? '/', headers })
-    } catch (error) {
-      return this.#settle({ kind: 'not-sendable', reason: messageOf(error) })
-    }
-    this.#upstream = upstream
-    this.#open.add(upstream)
-    upstream.on('socket', (socket) => socket.once('connect', () => this.#send(upstream)))
-    upstream.on('response', (answer) => this.#pass(answer))
-    upstream.on('error', (error) => this.#broke(error))
+    const head = requestHead(method, req.url ?? '/', toEngine(method, req.rawHeaders))
+    if (head.kind === 'refused') return this.#settle({ ...head, kind: 'not-sendable' })
+    this.#requestHead = head.text
+    this.#socketPath = socketPath
     res.once('close', this.#onClientClose)
-    // Without a body there is nothing to lose: it may lie ready before there is a connection.
-    if (!hasBody(req)) upstream.end()
+    // A small body mostly comes with its head, and lies ready once the event that brought the head is over.
+    if (hasBody(req) && !req.complete) setImmediate(() => this.#send(method))
+    else this.#send(method)
+  }
+
+  #send(method: string): void {
+    if (this.#settled) return
+    const { req } = this.#exchange
+    const kept = this.#connections.takeKept(this.#socketPath)
+    if (kept !== null) {
+      this.#listenTo(kept, method)
+      this.#connected = true
+      if (sendAtOnce(req, kept, this.#requestHead)) return
+      this.#connected = false
+      this.#leaveEngine(0)
+    }
+    this.#listenTo(this.#connections.connect(this.#socketPath), method)
+  }
+
+  #listenTo(engine: Socket, method: string): void {
+    this.#engine = engine
+    this.#stopListening = listenTo(engine, method, this)
   }
 
   /** The body is taken from the client only now, so that a request that meets no engine is still whole. */
-  #send(upstream: http.ClientRequest): void {
+  onConnect(): void {
     const { req, res, expectsContinue } = this.#exchange
+    if (this.#settled || this.#engine === undefined) return
     this.#connected = true
-    if (!hasBody(req)) return
-    if (expectsContinue) res.writeContinue()
-    // Not pipeline(): that would destroy the client's connection together with the engine's.
-    req.pipe(upstream)
+    if (expectsContinue && hasBody(req)) res.writeContinue()
+    this.#upload = startUpload(req, this.#engine, this.#requestHead)
   }
 
-  #pass(answer: http.IncomingMessage): void {
-    const { res } = this.#exchange
-    const isEvents = isPlainEventStream(answer)
-    this.#answer = answer
-    try {
-      res.writeHead(answer.statusCode ?? 502, answer.statusMessage, toClient(answer.rawHeaders))
-    } catch (error) {
-      return this.#broke(error)
+  onParts(parts: readonly AnswerPart[]): void {
+    for (const [index, part] of parts.entries()) {
+      if (this.#settled) return
+      switch (part.kind) {
+        case 'head':
+          this.#takeHead(part.head)
+          break
+        case 'body':
+          this.#pass(part.bytes, parts[index + 1]?.kind === 'end')
+          break
+        case 'end':
+          this.#answerEnded(part.isExact)
+          break
+        case 'broken':
+          return this.#broke(part.reason)
+      }
     }
+  }
+
+  onError(error: Error): void {
+    this.#broke(error.message)
+  }
+
+  #takeHead(head: AnswerHead): void {
+    this.#head = head
+    this.#keepAliveMs = head.keepAliveMs
+    this.#status = head.status
+    this.#isEvents = isPlainEventStream(head)
+    if (head.framing.kind === 'length') return
     // Together with the first bytes when those are here already, else by itself: a stream starts at once.
     setImmediate(() => {
-      if (this.#bytesToClient === 0 && !res.writableEnded && !res.destroyed) res.flushHeaders()
-    })
-    answer.on('data', (chunk: Buffer) => {
-      this.#bytesToClient += chunk.length
-      if (isEvents) this.#tail = (this.#tail + chunk.toString('latin1', chunk.length - 2)).slice(-2)
-    })
-    answer.pipe(res, { end: false })
-    answer.once('end', () => this.#answerEnded(res))
-    answer.on('error', (error) => this.#broke(error, isEvents))
-    answer.once('close', () => {
-      if (!answer.complete) this.#broke(new Error('the answer was cut off'), isEvents)
+      if (this.#head === undefined || this.#settled) return
+      if (this.#startAnswer()) this.#exchange.res.flushHeaders()
     })
   }
 
-  #answerEnded(res: http.ServerResponse): void {
-    res.once('finish', () => this.#settle({ kind: 'answered' }))
-    res.end()
+  /** False when it cannot be written as HTTP. */
+  #startAnswer(): boolean {
+    const head = this.#head
+    if (head === undefined) return true
+    this.#head = undefined
+    try {
+      this.#exchange.res.writeHead(head.status, head.statusMessage, toClient(head.rawHeaders))
+      return true
+    } catch (error) {
+      this.#broke(messageOf(error))
+      return false
+    }
   }
 
-  #broke(error: unknown, isEvents = false): void {
+  #pass(bytes: Buffer, isLast: boolean): void {
     const { res } = this.#exchange
-    const reason = messageOf(error)
-    // An engine that answers before it has read the whole body may break the upload; the answer still counts.
-    if (res.headersSent && this.#answer?.complete === true) return
+    if (!this.#startAnswer()) return
+    this.#bytesToClient += bytes.length
+    if (this.#isEvents) this.#sample = endOf(this.#sample, bytes)
+    else if (this.#status >= 400) this.#sample = beginningOf(this.#sample, bytes)
+    // The last bytes go with the end: one write to the client's socket instead of two.
+    if (isLast) return void res.end(bytes)
+    if (!res.write(bytes)) this.#waitForClient()
+  }
+
+  #waitForClient(): void {
+    if (this.#waitsForClient) return
+    this.#waitsForClient = true
+    this.#engine?.pause()
+    this.#exchange.res.once('drain', () => {
+      this.#waitsForClient = false
+      this.#engine?.resume()
+    })
+  }
+
+  #answerEnded(isExact: boolean): void {
+    const { res } = this.#exchange
+    if (!this.#startAnswer()) return
+    if (!res.writableEnded) res.end()
+    this.#leaveEngine(isExact && this.#upload === null ? this.#keepAliveMs : 0)
+    if (res.writableFinished) this.#settle(this.#answered())
+    else res.once('finish', () => this.#settle(this.#answered()))
+  }
+
+  #answered(): ForwardOutcome {
+    return { kind: 'answered', status: this.#status, sample: this.#sample }
+  }
+
+  #broke(reason: string): void {
+    const { res } = this.#exchange
     if (!this.#connected) return this.#settle({ kind: 'not-sent', reason })
     this.#settle({
       kind: 'died',
       reason,
       answerStarted: res.headersSent,
       bytesToClient: this.#bytesToClient,
-      betweenEvents: isEvents && this.#tail === '\n\n',
+      betweenEvents: this.#isEvents && res.headersSent && /(?:^|\n\n)$/.test(this.#sample),
     })
   }
 
   readonly #onClientClose = (): void => {
     const { res } = this.#exchange
-    this.#settle({ kind: res.writableFinished ? 'answered' : 'client-gone' })
+    this.#settle(res.writableFinished ? this.#answered() : { kind: 'client-gone' })
+  }
+
+  #leaveEngine(keepAliveMs: number): void {
+    const engine = this.#engine
+    if (engine === undefined) return
+    this.#engine = undefined
+    this.#upload?.stop()
+    this.#stopListening?.()
+    if (keepAliveMs > 0 && engine.writableLength === 0 && !engine.isPaused()) {
+      this.#connections.keep(this.#socketPath, engine, keepAliveMs)
+    } else {
+      this.#connections.end(engine)
+    }
   }
 
   #settle(outcome: ForwardOutcome): void {
     if (this.#settled) return
     this.#settled = true
-    const { req, res } = this.#exchange
-    res.off('close', this.#onClientClose)
-    if (this.#upstream !== undefined) {
-      this.#open.delete(this.#upstream)
-      req.unpipe(this.#upstream)
-      this.#upstream.destroy()
-    }
+    this.#exchange.res.off('close', this.#onClientClose)
+    this.#leaveEngine(0)
     this.#resolve(outcome)
   }
 }
 
-function hasBody(req: http.IncomingMessage): boolean {
-  const { headers } = req
-  return headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined
+/** A compressed stream or one of known length takes no further event. */
+function isPlainEventStream({ framing, rawHeaders }: AnswerHead): boolean {
+  return (
+    framing.kind !== 'length' &&
+    /^text\/event-stream\s*(;|$)/i.test(valuesOf(rawHeaders, 'content-type')[0] ?? '') &&
+    valuesOf(rawHeaders, 'content-encoding').length === 0
+  )
 }
 
-/** A compressed stream or one of known length takes no further event. */
-function isPlainEventStream(answer: http.IncomingMessage): boolean {
-  const { headers } = answer
-  return (
-    /^text\/event-stream\s*(;|$)/i.test(headers['content-type'] ?? '') &&
-    headers['content-encoding'] === undefined &&
-    headers['content-length'] === undefined
-  )
+/** Enough for an error in its JSON; a stream of tokens stays cheap. */
+const SAMPLE_BYTES = 1024
+
+function endOf(before: string, bytes: Buffer): string {
+  const from = Math.max(bytes.length - SAMPLE_BYTES, 0)
+  return (before + bytes.toString('latin1', from)).slice(-SAMPLE_BYTES)
+}
+
+function beginningOf(before: string, bytes: Buffer): string {
+  const missing = SAMPLE_BYTES - before.length
+  return missing <= 0 ? before : before + bytes.toString('latin1', 0, missing)
 }

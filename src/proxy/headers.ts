@@ -63,6 +63,33 @@ export function toClient(raw: RawHeaders): string[] {
   return kept
 }
 
+export type RequestHead =
+  | { readonly kind: 'written'; readonly text: string }
+  | { readonly kind: 'refused'; readonly reason: string }
+
+/** A method or the name of a header. */
+export const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const NOT_IN_TARGET = /[^\x21-\xff]/
+export const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
+
+/** The head of a request for the engine, to be sent as Latin-1; refuses what would read as another request. */
+export function requestHead(method: string, target: string, headers: RawHeaders): RequestHead {
+  if (!TOKEN.test(method)) return refused('the method')
+  if (target === '' || NOT_IN_TARGET.test(target)) return refused('the target')
+  let text = `${method} ${target} HTTP/1.1\r\n`
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = headers[index] ?? ''
+    const value = headers[index + 1] ?? ''
+    if (!TOKEN.test(name) || NOT_IN_VALUE.test(value)) return refused('a header')
+    text += `${name}: ${value}\r\n`
+  }
+  return { kind: 'written', text: `${text}Connection: keep-alive\r\n\r\n` }
+}
+
+function refused(what: string): RequestHead {
+  return { kind: 'refused', reason: `${what} has characters that HTTP does not allow` }
+}
+
 /** Every value of one header, in order; `name` in lower case. */
 export function valuesOf(raw: RawHeaders, name: string): string[] {
   const values: string[] = []
@@ -77,8 +104,8 @@ export function valuesOf(raw: RawHeaders, name: string): string[] {
 }
 
 /**
- * Says how long the body is where the kept headers do not. Left alone, node:http sends the body of a
- * chunked GET without any framing, and the engine would read that body as the next request.
+ * Says how long the body is where the kept headers do not: `Transfer-Encoding` belongs to a connection and was
+ * dropped, and a body without any framing would read as the next request.
  */
 function framing(method: string, raw: RawHeaders): string[] {
   if (valuesOf(raw, 'transfer-encoding').length > 0) return ['Transfer-Encoding', 'chunked']

@@ -40,6 +40,7 @@ export class Hold {
       const now = this.#options.source.current()
       if (now.kind === 'unavailable') return now
       if (now.kind === 'pending') {
+        this.#options.source.wake()
         this.#renewOn(now.progress)
         message = now.message
       }

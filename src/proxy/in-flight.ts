@@ -7,6 +7,12 @@ export class InFlight {
   #failed = 0
   #served = 0
   #waiting: (() => void)[] = []
+  readonly #onBusy: (isBusy: boolean) => void
+
+  /** `onBusy` is told when the first request goes to the engine, and when the last is over. */
+  constructor(onBusy: (isBusy: boolean) => void = () => undefined) {
+    this.#onBusy = onBusy
+  }
 
   counts(): ProxyCounts {
     return {
@@ -32,12 +38,18 @@ export class InFlight {
   /** Counts a request as with the engine while `work` runs. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     this.#inFlight += 1
+    if (this.#inFlight === 1) this.#onBusy(true)
     try {
       return await work()
     } finally {
       this.#inFlight -= 1
-      if (this.#inFlight === 0) for (const wake of this.#waiting.splice(0)) wake()
+      if (this.#inFlight === 0) this.#becameIdle()
     }
+  }
+
+  #becameIdle(): void {
+    this.#onBusy(false)
+    for (const wake of this.#waiting.splice(0)) wake()
   }
 
   /** The engine's answer reached the client whole. */

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import { messageOf } from '../errors.ts'
 import { assertSafeBind, judgeAccess } from './access-policy.ts'
-import { EngineRequests } from './engine-requests.ts'
+import { EngineRequests, type EngineRequestsOptions } from './engine-requests.ts'
 import type { Exchange } from './forward.ts'
 import { valuesOf } from './headers.ts'
 import { InFlight } from './in-flight.ts'
@@ -35,6 +35,10 @@ export interface ProxyServerOptions {
   readonly allowedHosts: readonly string[]
   readonly allowedOrigins: readonly string[]
   readonly upstream: UpstreamSource
+  /** Told of each answer of the engine that reached its client. */
+  readonly onAnswer: EngineRequestsOptions['onAnswer']
+  /** Told when the first request goes to the engine, and when the last is over. */
+  readonly onBusy: (isBusy: boolean) => void
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>
   readonly log: Logger
   readonly findPortHolder: FindPortHolder
@@ -67,7 +71,7 @@ export function createProxyServer(options: ProxyServerOptions): ProxyServer {
 
 class PublicPort implements ProxyServer {
   readonly #options: ProxyServerOptions
-  readonly #inFlight = new InFlight()
+  readonly #inFlight: InFlight
   readonly #closing = new AbortController()
   readonly #engineRequests: EngineRequests
   readonly #server: http.Server
@@ -75,6 +79,7 @@ class PublicPort implements ProxyServer {
 
   constructor(options: ProxyServerOptions) {
     this.#options = options
+    this.#inFlight = new InFlight(options.onBusy)
     const closing = this.#closing.signal
     this.#engineRequests = new EngineRequests({ ...options, inFlight: this.#inFlight, closing })
     this.#server = http.createServer({

@@ -11,6 +11,8 @@ export type Upstream =
 export interface UpstreamSource {
   /** The upstream now. */
   current(): Upstream
+  /** A request waits: an engine that sleeps is to come. Changes nothing otherwise. */
+  wake(): void
   /** Resolves at the next change after the call; rejects when `signal` aborts. */
   changed(signal: AbortSignal): Promise<void>
 }

@@ -35,3 +35,21 @@ export function couldNotPrepare(why: string): ExitReason {
     hint: 'oss20bd logs --daemon shows what came before',
   }
 }
+
+export function hung(why: string): ExitReason {
+  return {
+    cause: 'hang',
+    permanent: false,
+    message: `It stood still and was ended: ${why}`,
+    hint: 'Nothing, when it is rare; oss20bd events --evidence shows what it did last',
+  }
+}
+
+export function answeredBadly(why: string): ExitReason {
+  return {
+    cause: 'gpu-error',
+    permanent: false,
+    message: `It could not compute any more and was ended: ${why}`,
+    hint: 'Nothing, when it is rare; when it comes back, set a smaller model.contextTokens in the config',
+  }
+}

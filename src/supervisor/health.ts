@@ -1,14 +1,16 @@
-/** Asks the engine over its socket: whether it has loaded (the fall-back), and whether it answers. */
-import got, { type Got } from 'got'
+/** Asks the engine over its socket: whether it has loaded (the fall-back), answers, and what it counts. */
+import got, { type Got, TimeoutError } from 'got'
 import pRetry from 'p-retry'
-import type { Engine } from '../engine.ts'
+import type { Engine, EngineCounters } from '../engine.ts'
 import { messageOf } from '../errors.ts'
 
-/** One answer to one token may take this long: a cold 12 GB model pages in first. */
-const canaryTimeoutMs = 120_000
+/** One answer to one token may take this long at the start: a cold 12 GB model pages in first. */
+const firstTokenTimeoutMs = 120_000
 /** A probe that accepts and never answers must not block the start. */
 const healthTimeoutMs = 2000
 const healthPollMs = 500
+/** The record before a kill must not delay the kill. */
+const slotsTimeoutMs = 1000
 
 /**
  * Resolves when the health path answers 200; rejects only when `signal` aborts. Needed for engines
@@ -27,29 +29,79 @@ export async function untilHealthy(engine: Engine, signal: AbortSignal): Promise
   )
 }
 
-/** Whether the engine answered its canary; if not, how it did instead. Rejects when aborted. */
-export type CanaryResult =
+/** What a question for one token came to. */
+export type TokenResult =
   | { readonly kind: 'answered' }
+  /** It answered, with an error. */
+  | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'no-answer'; readonly why: string }
 
-/** Asks for one token, three times at most; a loaded engine that cannot answer is not ready. */
-export async function askCanary(engine: Engine, signal: AbortSignal): Promise<CanaryResult> {
-  const client = clientFor(signal)
+/** Asks for one token, once. Rejects when aborted. */
+export async function askOneToken(
+  engine: Engine,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<TokenResult> {
   try {
-    await pRetry(
+    const { statusCode } = await clientFor(signal).post(urlOf(engine, engine.canary.path), {
+      json: engine.canary.json,
+      timeout: { request: timeoutMs },
+    })
+    if (statusCode === 200) return { kind: 'answered' }
+    return { kind: 'refused', why: `it answered with status ${statusCode}` }
+  } catch (error) {
+    signal.throwIfAborted()
+    const late = error instanceof TimeoutError
+    const why = late ? `no token within ${timeoutMs / 1000} s` : messageOf(error)
+    return { kind: 'no-answer', why }
+  }
+}
+
+/** Asks for the first token, three times at most; a loaded engine that cannot answer is not ready. */
+export async function askFirstToken(engine: Engine, signal: AbortSignal): Promise<TokenResult> {
+  try {
+    return await pRetry(
       async () => {
-        const { statusCode } = await client.post(urlOf(engine, engine.canary.path), {
-          json: engine.canary.json,
-          timeout: { request: canaryTimeoutMs },
-        })
-        if (statusCode !== 200) throw new Error(`it answered with status ${statusCode}`)
+        const result = await askOneToken(engine, firstTokenTimeoutMs, signal)
+        if (result.kind === 'answered') return result
+        throw new Error(result.why)
       },
       { retries: 2, minTimeout: 100, maxTimeout: 1000, signal },
     )
-    return { kind: 'answered' }
   } catch (error) {
     signal.throwIfAborted()
     return { kind: 'no-answer', why: messageOf(error) }
+  }
+}
+
+/** Its counters now, or null when it does not tell them within `timeoutMs`. Never rejects. */
+export async function readCounters(
+  engine: Engine,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<EngineCounters | null> {
+  const text = await readText(engine, engine.countersPath, timeoutMs, signal)
+  return text === null ? null : engine.readCounters(text)
+}
+
+/** What each of its slots does, as it says it; null when it does not. Never rejects. */
+export function readSlots(engine: Engine, signal: AbortSignal): Promise<string | null> {
+  return readText(engine, engine.slotsPath, slotsTimeoutMs, signal)
+}
+
+async function readText(
+  engine: Engine,
+  path: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<string | null> {
+  try {
+    const { statusCode, body } = await clientFor(signal).get(urlOf(engine, path), {
+      timeout: { request: timeoutMs },
+    })
+    return statusCode === 200 ? body : null
+  } catch {
+    return null
   }
 }
 

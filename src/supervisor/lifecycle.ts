@@ -2,88 +2,37 @@
  * The engine's life: state and event to next state and effects. Pure.
  *
  * ```text
- *             start                  loaded            answered
- *   down ───────────────▶ starting ─────────▶ starting ─────────▶ ready
- *    ▲                    (loading)           (checking)            │
- *    │ exited, wanted down    ▲ exited,            │ stop, restart, │
- *    └─────── stopping ───────┘ wanted up ◀────────┴─ condemned ────┘
- *                             ▲
- *   any run exits unasked ──▶ backoff ──▶ (delay over) starting      or ──▶ failed
+ *             start                  loaded          check-passed
+ *   down ───────────────▶ starting ─────────▶ starting ─────────▶ ready ───────────┐
+ *    ▲                    (loading) ──┐       (checking)            │ stop, restart, │
+ *    │ exited, wanted down    ▲       │ refused                     │ unload,        │
+ *    └─────── stopping ───────┘       ▼                             │ condemned      │
+ *              ▲ │ │ exited, wanted  refused ── changed ─▶ starting │                │
+ *              │ │ └ up               ▲                             │                │
+ *              │ └─ exited, unload ─▶ asleep ── wake ───▶ starting  │                │
+ *              └────────────────────────────────────────────────────┘                │
+ *   any run exits unasked ──▶ backoff ── delay over ──▶ starting ◀── at once ────────┘
+ *                        └──▶ failed ── changed ──▶ starting
  * ```
  *
  * `wanted` is what the user asked for and is kept apart from what is. A run is one process of the
  * engine; events of a run that has since been replaced change nothing.
  */
 import type { ExitReason } from '../engine.ts'
-import { decideRestart, recentDeaths, type RestartSettings } from './restart-policy.ts'
+import {
+  normalProfile,
+  type EngineState,
+  type Lifecycle,
+  type LifecycleEvent,
+  type Refusal,
+  type Step,
+} from './engine-state.ts'
+import { whenExited } from './after-exit.ts'
+import { beginRun, stay } from './transitions.ts'
+import type { RestartSettings } from './restart-policy.ts'
 
-export type EngineState =
-  | { readonly kind: 'down' }
-  | {
-      readonly kind: 'starting'
-      readonly runId: number
-      readonly phase: 'loading' | 'checking'
-      /** 0 to 1; null until the engine tells. */
-      readonly loadProgress: number | null
-    }
-  | { readonly kind: 'ready'; readonly runId: number; /** Monotonic. */ readonly readyAtMs: number }
-  /** Was told to end: by us for a `condemned` reason, else by the user. What follows is `wanted`. */
-  | { readonly kind: 'stopping'; readonly runId: number; readonly condemned: ExitReason | null }
-  | { readonly kind: 'backoff'; readonly runId: number; readonly untilMs: number }
-  | { readonly kind: 'failed'; readonly reason: ExitReason; readonly why: string }
-
-interface Exit {
-  readonly reason: ExitReason
-  /** Milliseconds since the epoch. */
-  readonly atEpochMs: number
-}
-
-/** All that the supervisor knows, replaced whole at each event. */
-export interface Lifecycle {
-  readonly wanted: 'up' | 'down'
-  readonly state: EngineState
-  readonly lastRunId: number
-  /** Deaths that were not asked for and still count; monotonic, oldest first. */
-  readonly deathsAtMs: readonly number[]
-  /** Runs begun after an earlier run had ended, asked for or not. */
-  readonly restarts: number
-  readonly lastExit: Exit | null
-}
-
-export type LifecycleEvent =
-  | { readonly kind: 'start' | 'restart' | 'stop' }
-  | { readonly kind: 'load-progress'; readonly runId: number; readonly value: number }
-  | { readonly kind: 'loaded' | 'answered' | 'backoff-over'; readonly runId: number }
-  /** Alive but no good: it must be killed, and counts as dead for this reason. */
-  | { readonly kind: 'condemned'; readonly runId: number; readonly reason: ExitReason }
-  | {
-      readonly kind: 'exited'
-      readonly runId: number
-      readonly reason: ExitReason
-      readonly atEpochMs: number
-      /** Random, 0 to 1. */
-      readonly jitter: number
-    }
-
-export type Effect =
-  | { readonly kind: 'spawn' | 'check' | 'kill'; readonly runId: number }
-  /** Polite only to an engine that has answered: one that still loads has nothing to finish. */
-  | { readonly kind: 'stop'; readonly runId: number; readonly polite: boolean }
-  | { readonly kind: 'wait'; readonly runId: number; readonly delayMs: number }
-
-export interface Step {
-  readonly next: Lifecycle
-  readonly effects: readonly Effect[]
-}
-
-export const initialLifecycle: Lifecycle = {
-  wanted: 'down',
-  state: { kind: 'down' },
-  lastRunId: 0,
-  deathsAtMs: [],
-  restarts: 0,
-  lastExit: null,
-}
+/** One answer may be bad luck of a single request; two in a row are the engine. */
+const badAnswersToCondemn = 2
 
 /** One event at `nowMs` (monotonic). */
 export function advance(
@@ -96,47 +45,87 @@ export function advance(
     case 'start':
       return whenStarted({ ...life, wanted: 'up' })
     case 'restart':
-      return whenRestarted({ ...life, wanted: 'up', deathsAtMs: [] })
+      return whenRestarted({ ...afresh(life), wanted: 'up' })
     case 'stop':
       return whenStopped({ ...life, wanted: 'down' })
-    case 'load-progress':
-      return whenProgressed(life, event.runId, event.value)
-    case 'loaded':
-      return whenLoaded(life, event.runId)
-    case 'answered':
-      return whenAnswered(life, event.runId, nowMs)
-    case 'condemned':
-      return whenCondemned(life, event.runId, event.reason)
-    case 'backoff-over':
-      return life.state.kind === 'backoff' && life.state.runId === event.runId
-        ? beginRun(life)
-        : stay(life)
+    case 'unload':
+      return whenUnloaded(life)
+    case 'wake':
+      return whenWoken(life)
+    case 'changed':
+      return isStuck(life.state) ? beginRun(afresh(life)) : stay(life)
     case 'exited':
       return whenExited(life, event, nowMs, settings)
+    case 'explained':
+      return whenExplained(life, event.runId, event.reason)
+    case 'load-progress':
+    case 'loaded':
+    case 'check-passed':
+    case 'backoff-over':
+    case 'refused':
+    case 'good-answer':
+    case 'bad-answer':
+    case 'condemned':
+      // Only of the present run.
+      return 'runId' in life.state && life.state.runId === event.runId
+        ? whenRunTold(life, event, nowMs)
+        : stay(life)
   }
 }
 
-function stay(life: Lifecycle): Step {
-  return { next: life, effects: [] }
-}
+type RunEvent = Extract<
+  LifecycleEvent,
+  {
+    kind:
+      | 'load-progress'
+      | 'loaded'
+      | 'check-passed'
+      | 'backoff-over'
+      | 'refused'
+      | 'good-answer'
+      | 'bad-answer'
+      | 'condemned'
+  }
+>
 
-function beginRun(life: Lifecycle): Step {
-  const runId = life.lastRunId + 1
-  return {
-    next: {
-      ...life,
-      lastRunId: runId,
-      restarts: life.lastRunId === 0 ? 0 : life.restarts + 1,
-      state: { kind: 'starting', runId, phase: 'loading', loadProgress: null },
-    },
-    effects: [{ kind: 'spawn', runId }],
+function whenRunTold(life: Lifecycle, event: RunEvent, nowMs: number): Step {
+  switch (event.kind) {
+    case 'load-progress':
+      return whenProgressed(life, event.value)
+    case 'loaded':
+      return whenLoaded(life)
+    case 'check-passed':
+      return whenCheckPassed(life, nowMs)
+    case 'backoff-over':
+      return life.state.kind === 'backoff' ? beginRun(life) : stay(life)
+    case 'refused':
+      return whenRefused(life, event.refusal)
+    case 'good-answer':
+      return whenAnsweredWell(life)
+    case 'bad-answer':
+      return whenAnsweredBadly(life, event.reason)
+    case 'condemned':
+      return whenCondemned(life, event.reason)
   }
 }
 
-function endRun(life: Lifecycle, runId: number, polite: boolean): Step {
+/** Past deaths and what was decided because of them are forgotten. */
+function afresh(life: Lifecycle): Lifecycle {
+  return { ...life, deaths: [], profile: normalProfile }
+}
+
+function isStuck(state: EngineState): boolean {
+  return state.kind === 'failed' || state.kind === 'refused'
+}
+
+function endRun(life: Lifecycle, unload: boolean): Step {
+  const { state } = life
+  if (state.kind !== 'starting' && state.kind !== 'ready') return stay(life)
+  const { runId } = state
+  const was = state.kind === 'ready' ? state : null
   return {
-    next: { ...life, state: { kind: 'stopping', runId, condemned: null } },
-    effects: [{ kind: 'stop', runId, polite }],
+    next: { ...life, state: { kind: 'stopping', runId, condemned: null, unload, was } },
+    effects: [{ kind: 'stop', runId, polite: state.kind === 'ready' }],
   }
 }
 
@@ -145,10 +134,14 @@ function whenStarted(life: Lifecycle): Step {
     case 'down':
     case 'backoff':
     case 'failed':
-      return beginRun({ ...life, deathsAtMs: [] })
+    case 'refused':
+      return beginRun(afresh(life))
+    case 'asleep':
+      return beginRun(life)
+    case 'stopping':
+      return stay({ ...life, state: { ...life.state, unload: false } })
     case 'starting':
     case 'ready':
-    case 'stopping':
       return stay(life)
   }
 }
@@ -158,24 +151,26 @@ function whenRestarted(life: Lifecycle): Step {
     case 'down':
     case 'backoff':
     case 'failed':
+    case 'refused':
+    case 'asleep':
       return beginRun(life)
     case 'starting':
-      return endRun(life, life.state.runId, false)
     case 'ready':
-      return endRun(life, life.state.runId, true)
+      return endRun(life, false)
     case 'stopping':
-      return stay(life)
+      return stay({ ...life, state: { ...life.state, unload: false } })
   }
 }
 
 function whenStopped(life: Lifecycle): Step {
   switch (life.state.kind) {
     case 'starting':
-      return endRun(life, life.state.runId, false)
     case 'ready':
-      return endRun(life, life.state.runId, true)
+      return endRun(life, false)
     case 'backoff':
     case 'failed':
+    case 'refused':
+    case 'asleep':
       return stay({ ...life, state: { kind: 'down' } })
     case 'down':
     case 'stopping':
@@ -183,82 +178,92 @@ function whenStopped(life: Lifecycle): Step {
   }
 }
 
-function whenProgressed(life: Lifecycle, runId: number, value: number): Step {
+function whenUnloaded(life: Lifecycle): Step {
+  if (life.wanted === 'down') return stay(life)
+  switch (life.state.kind) {
+    case 'starting':
+    case 'ready':
+      return endRun(life, true)
+    case 'backoff':
+      return stay({ ...life, state: { kind: 'asleep' } })
+    case 'stopping':
+      return stay({ ...life, state: { ...life.state, unload: true } })
+    case 'asleep':
+    case 'down':
+    case 'failed':
+    case 'refused':
+      return stay(life)
+  }
+}
+
+function whenWoken(life: Lifecycle): Step {
+  if (life.state.kind === 'asleep') return beginRun(life)
+  if (life.state.kind !== 'stopping' || !life.state.unload) return stay(life)
+  return stay({ ...life, state: { ...life.state, unload: false } })
+}
+
+function whenProgressed(life: Lifecycle, value: number): Step {
   const { state } = life
-  if (state.kind !== 'starting' || state.runId !== runId) return stay(life)
+  if (state.kind !== 'starting') return stay(life)
   return stay({ ...life, state: { ...state, loadProgress: value } })
 }
 
-function whenLoaded(life: Lifecycle, runId: number): Step {
+function whenLoaded(life: Lifecycle): Step {
   const { state } = life
-  if (state.kind !== 'starting' || state.runId !== runId || state.phase !== 'loading') {
-    return stay(life)
-  }
+  if (state.kind !== 'starting' || state.phase !== 'loading') return stay(life)
   return {
     next: { ...life, state: { ...state, phase: 'checking', loadProgress: 1 } },
-    effects: [{ kind: 'check', runId }],
+    effects: [{ kind: 'check', runId: state.runId }],
   }
 }
 
-function whenAnswered(life: Lifecycle, runId: number, nowMs: number): Step {
+function whenCheckPassed(life: Lifecycle, nowMs: number): Step {
   const { state } = life
-  if (state.kind !== 'starting' || state.runId !== runId) return stay(life)
-  return stay({ ...life, state: { kind: 'ready', runId, readyAtMs: nowMs } })
+  if (state.kind !== 'starting') return stay(life)
+  const { runId } = state
+  return stay({
+    ...life,
+    state: { kind: 'ready', runId, readyAtMs: nowMs, answeredWell: false, badAnswers: 0 },
+  })
 }
 
-function whenCondemned(life: Lifecycle, runId: number, reason: ExitReason): Step {
+/** There was no process: nothing has died, and nothing is to be waited for. */
+function whenRefused(life: Lifecycle, refusal: Refusal): Step {
   const { state } = life
-  const alive = state.kind === 'starting' || state.kind === 'ready'
-  if (!alive || state.runId !== runId) return stay(life)
+  if (state.kind === 'starting') {
+    return { next: { ...life, state: { kind: 'refused', refusal } }, effects: [{ kind: 'watch' }] }
+  }
+  if (state.kind !== 'stopping') return stay(life)
+  if (life.wanted === 'down') return stay({ ...life, state: { kind: 'down' } })
+  return state.unload ? stay({ ...life, state: { kind: 'asleep' } }) : beginRun(life)
+}
+
+function whenAnsweredWell(life: Lifecycle): Step {
+  const { state } = life
+  if (state.kind !== 'ready' || (state.answeredWell && state.badAnswers === 0)) return stay(life)
+  return stay({ ...life, state: { ...state, answeredWell: true, badAnswers: 0 } })
+}
+
+function whenAnsweredBadly(life: Lifecycle, reason: ExitReason): Step {
+  const { state } = life
+  if (state.kind !== 'ready') return stay(life)
+  const badAnswers = state.badAnswers + 1
+  if (badAnswers >= badAnswersToCondemn) return whenCondemned(life, reason)
+  return stay({ ...life, state: { ...state, badAnswers } })
+}
+
+function whenCondemned(life: Lifecycle, reason: ExitReason): Step {
+  const { state } = life
+  if (state.kind !== 'starting' && state.kind !== 'ready') return stay(life)
+  const { runId } = state
+  const was = state.kind === 'ready' ? state : null
   return {
-    next: { ...life, state: { kind: 'stopping', runId, condemned: reason } },
+    next: { ...life, state: { kind: 'stopping', runId, condemned: reason, unload: false, was } },
     effects: [{ kind: 'kill', runId }],
   }
 }
 
-function whenExited(
-  life: Lifecycle,
-  event: LifecycleEvent & { kind: 'exited' },
-  nowMs: number,
-  settings: RestartSettings,
-): Step {
-  const { state } = life
-  const alive = state.kind === 'starting' || state.kind === 'ready' || state.kind === 'stopping'
-  if (!alive || state.runId !== event.runId) return stay(life)
-  const condemned = state.kind === 'stopping' ? state.condemned : null
-  const asked = state.kind === 'stopping' && condemned === null
-  const reason = asked ? askedFor(event.reason) : (condemned ?? event.reason)
-  const ended: Lifecycle = { ...life, lastExit: { reason, atEpochMs: event.atEpochMs } }
-  if (life.wanted === 'down') return stay({ ...ended, state: { kind: 'down' } })
-  if (asked) return beginRun(ended)
-
-  const wasWell = state.kind === 'ready' && nowMs - state.readyAtMs >= settings.windowMs
-  const earlier = wasWell ? [] : recentDeaths(life.deathsAtMs, nowMs, settings.windowMs)
-  return afterDeath({ ...ended, deathsAtMs: [...earlier, nowMs] }, event, reason, nowMs, settings)
-}
-
-function afterDeath(
-  life: Lifecycle,
-  event: LifecycleEvent & { kind: 'exited' },
-  reason: ExitReason,
-  nowMs: number,
-  settings: RestartSettings,
-): Step {
-  const verdict = decideRestart(reason.permanent, life.deathsAtMs.length, settings, event.jitter)
-  if (verdict.kind === 'give-up') {
-    return stay({ ...life, state: { kind: 'failed', reason, why: verdict.why } })
-  }
-  if (verdict.delayMs === 0) return beginRun(life)
-  return {
-    next: {
-      ...life,
-      state: { kind: 'backoff', runId: event.runId, untilMs: nowMs + verdict.delayMs },
-    },
-    effects: [{ kind: 'wait', runId: event.runId, delayMs: verdict.delayMs }],
-  }
-}
-
-/** Whatever an asked stop looked like to the operating system, it was asked for. */
-function askedFor(reason: ExitReason): ExitReason {
-  return { cause: 'asked', permanent: false, message: 'It was asked to stop', hint: reason.hint }
+function whenExplained(life: Lifecycle, runId: number, reason: ExitReason): Step {
+  if (life.lastExit?.runId !== runId) return stay(life)
+  return stay({ ...life, lastExit: { ...life.lastExit, reason } })
 }

@@ -1,62 +1,34 @@
 /** Feeds events to the lifecycle one at a time and carries out its effects. */
 import { EventEmitter, once } from 'node:events'
 import { rm } from 'node:fs/promises'
-import type { Clock } from '../clock.ts'
-import type { Engine, ExitReason, LogLevel } from '../engine.ts'
+import type { ExitReason } from '../engine.ts'
 import { messageOf } from '../errors.ts'
-import type { Logger } from '../log.ts'
-import { endChild, spawnEngine, type Child, type Graces } from './child.ts'
-import { couldNotPrepare, neverStarted, noAnswer, startTimedOut } from './end-reasons.ts'
-import { askCanary, untilHealthy } from './health.ts'
+import { endChild, isStuck, killGraceMs } from './child.ts'
+import { answeredBadly, couldNotPrepare, neverStarted } from './end-reasons.ts'
 import {
-  advance,
   initialLifecycle,
   type Effect,
+  type ExitRecord,
   type Lifecycle,
   type LifecycleEvent,
-} from './lifecycle.ts'
-import { recordEngine } from './orphan.ts'
+} from './engine-state.ts'
+import { advance } from './lifecycle.ts'
 import type { RestartSettings } from './restart-policy.ts'
+import { Run, type RunNews } from './run.ts'
+import { type StopReport, tellStop } from './stop-report.ts'
+import { tellStep } from './story.ts'
+import type { SupervisorOptions, SupervisorView } from './supervisor-options.ts'
 
-export interface SupervisorOptions {
-  /** Called before each run, so that a changed engine or model is picked up. */
-  readonly engine: () => Engine
-  /** Looks at the engine and the model before a run: a reason not to start, or null. */
-  readonly preflight: () => Promise<ExitReason | null>
-  readonly restart: RestartSettings
-  readonly graces: Graces
-  /** A start without any sign of progress (a line, a load value) for this long is over. */
-  readonly startTimeoutMs: number
-  /** Waits for open requests before a polite stop, then closes what is left of them. */
-  readonly drain: () => Promise<{ readonly unfinished: number }>
-  /** Where the running engine is written down, for the next daemon. */
-  readonly recordFile: string
-  readonly clock: Clock
-  readonly log: Logger
-  /** The engine's own output. */
-  readonly engineLog: (level: LogLevel, text: string) => void
-  /** Random, 0 to 1. */
-  readonly random: () => number
+const noProcess: ExitRecord = {
+  pid: null,
+  exitCode: null,
+  signal: null,
+  ranMs: null,
+  lastLines: [],
 }
 
-export interface SupervisorView {
-  readonly life: Lifecycle
-  /** When the present state began; monotonic. */
-  readonly sinceMs: number
-  readonly enginePid: number | null
-  readonly engineFile: string | null
-  readonly socketPath: string | null
-}
-
-interface Run {
-  readonly id: number
-  readonly engine: Engine
-  readonly child: Child
-  /** Aborts at the exit: all that waits for this run ends with it. */
-  readonly over: AbortController
-  readonly startedAtMs: number
-  lastSignMs: number
-}
+/** Deaths that the operating system may know more about than the engine said. */
+const explainable = new Set<ExitReason['cause']>(['killed-by-os', 'signal'])
 
 export class Supervisor {
   readonly #options: SupervisorOptions
@@ -64,19 +36,21 @@ export class Supervisor {
   #life: Lifecycle = initialLifecycle
   #sinceMs: number
   #run: Run | null = null
-  #backoff: AbortController | null = null
+  /** The wait of a state that waits for time or for a change; leaving the state ends it. */
+  #waiting: AbortController | null = null
+  #lastStop: StopReport | null = null
 
   constructor(options: SupervisorOptions) {
     this.#options = options
     this.#sinceMs = options.clock.monotonicMs()
   }
 
-  /** Wants the engine up and forgets past crashes. */
+  /** Wants the engine up; past crashes are forgotten when they kept it down. */
   start(): void {
     this.#dispatch({ kind: 'start' })
   }
 
-  /** As `start`, with a fresh engine: the running one is drained and stopped first. */
+  /** As `start`, with a fresh engine and a clean sheet: the running one is drained and stopped first. */
   restart(): void {
     this.#dispatch({ kind: 'restart' })
   }
@@ -86,13 +60,39 @@ export class Supervisor {
     this.#dispatch({ kind: 'stop' })
   }
 
+  /** Gives the memory back until a request wakes it. */
+  unload(): void {
+    this.#dispatch({ kind: 'unload' })
+  }
+
+  /** A request waits; changes nothing unless it sleeps. */
+  wake(): void {
+    this.#dispatch({ kind: 'wake' })
+  }
+
+  /** An app got an answer of this run: a good one, or one that says that it cannot compute any more. */
+  answered(runId: number, answer: 'good' | 'compute-error'): void {
+    if (answer === 'good') return this.#dispatch({ kind: 'good-answer', runId })
+    const reason = answeredBadly('two answers in a row were "Compute error."')
+    this.#dispatch({ kind: 'bad-answer', runId, reason })
+  }
+
+  /** Doubts the engine: it has to answer one token within its deadline. `why` is for the log. */
+  suspect(why: string): void {
+    const run = this.#run
+    if (run !== null) this.#carryOutWork('ask', run.ask(why))
+  }
+
   view(): SupervisorView {
+    const run = this.#run
     return {
       life: this.#life,
       sinceMs: this.#sinceMs,
-      enginePid: this.#run?.child.pid ?? null,
-      engineFile: this.#run?.engine.command.file ?? null,
-      socketPath: this.#run?.engine.socketPath ?? null,
+      enginePid: run?.child.pid ?? null,
+      engineFile: run?.engine.command.file ?? null,
+      socketPath: run?.engine.socketPath ?? null,
+      counters: run?.counters ?? null,
+      lastStop: this.#lastStop,
     }
   }
 
@@ -103,49 +103,52 @@ export class Supervisor {
 
   /** The one place where state changes. */
   #dispatch(event: LifecycleEvent): void {
-    const { clock, restart } = this.#options
+    const { clock, settings } = this.#options
     const before = this.#life
     const nowMs = clock.monotonicMs()
+    const { restart } = settings()
     const { next, effects } = advance(before, event, nowMs, restart)
     if (next === before) return
     this.#life = next
+    this.#announce(before, event, next, restart)
     if (next.state.kind !== before.state.kind) {
-      this.#announce(before, next, nowMs)
       this.#sinceMs = nowMs
+      this.#waiting?.abort()
     }
-    if (next.state.kind !== 'backoff') this.#backoff?.abort()
-    for (const effect of effects) this.#carryOut(effect)
+    for (const effect of effects) this.#carryOutWork(effect.kind, this.#perform(effect), effect)
     this.#changes.emit('change')
   }
 
-  #announce(before: Lifecycle, next: Lifecycle, nowMs: number): void {
-    const { log } = this.#options
-    const fields = { from: before.state.kind, afterMs: Math.round(nowMs - this.#sinceMs) }
-    if (next.lastExit !== before.lastExit && next.lastExit !== null) {
-      const { cause, message } = next.lastExit.reason
-      if (cause === 'asked') log.info('engine exited', { cause, message })
-      else log.warn('engine exited', { cause, message })
-    }
-    if (next.state.kind === 'failed') {
-      log.error('engine failed', { ...fields, why: next.state.why, hint: next.state.reason.hint })
-    } else {
-      log.info(`engine ${next.state.kind}`, fields)
+  #announce(
+    before: Lifecycle,
+    event: LifecycleEvent,
+    next: Lifecycle,
+    restart: RestartSettings,
+  ): void {
+    const { journal, log } = this.#options
+    for (const told of tellStep(before, event, next, restart)) {
+      journal(told)
+      const fields = { ...told.facts, hint: told.hint }
+      const bad = told.kind === 'exit' && next.lastExit?.reason.cause !== 'asked'
+      if (next.state.kind === 'failed') log.error(told.message, fields)
+      else if (bad) log.warn(told.message, fields)
+      else log.info(told.message, fields)
     }
   }
 
-  #carryOut(effect: Effect): void {
-    const work = this.#perform(effect)
-    work.catch((error: unknown) => {
+  #carryOutWork(what: string, work: Promise<void> | undefined, effect?: Effect): void {
+    work?.catch((error: unknown) => {
       const why = messageOf(error)
-      this.#options.log.error('an effect of the supervisor threw', { effect: effect.kind, why })
+      this.#options.log.error('an effect of the supervisor threw', { effect: what, why })
       // Without a process there will be no exit to tell that this run is over.
-      if (effect.kind === 'spawn' && this.#run === null) {
-        this.#exited(effect.runId, couldNotPrepare(why))
+      if (effect?.kind === 'spawn' && this.#run === null) {
+        this.#neverRan(effect.runId, couldNotPrepare(why))
       }
     })
   }
 
-  async #perform(effect: Effect): Promise<void> {
+  #perform(effect: Effect): Promise<void> | undefined {
+    if (effect.kind === 'watch') return this.#watch()
     // null when it was asked to stop before the process was there: `#spawn` looks again when it is.
     const run = this.#run?.id === effect.runId ? this.#run : null
     switch (effect.kind) {
@@ -154,39 +157,39 @@ export class Supervisor {
       case 'wait':
         return this.#wait(effect.runId, effect.delayMs)
       case 'check':
-        return run === null ? undefined : this.#check(run)
+        return run?.check()
       case 'kill':
-        return run?.child.kill()
+        return run === null ? undefined : this.#kill(run)
       case 'stop':
         return run === null ? undefined : this.#stop(run, effect.polite)
     }
   }
 
   async #spawn(runId: number): Promise<void> {
-    const { preflight, clock } = this.#options
-    const refusal = await preflight()
-    if (refusal !== null) return this.#exited(runId, refusal)
-    if (!this.#isStarting(runId)) return this.#exited(runId, neverStarted)
-    const engine = this.#options.engine()
+    const { preflight, settings } = this.#options
+    const { profile } = this.#life
+    const verdict = await preflight(profile)
+    if (verdict.kind === 'cannot') return this.#neverRan(runId, verdict.reason)
+    if (verdict.kind === 'refuse') {
+      return this.#dispatch({ kind: 'refused', runId, refusal: verdict.refusal })
+    }
+    if (!this.#isStarting(runId)) return this.#neverRan(runId, neverStarted)
+    const engine = this.#options.engine(profile)
     // A socket left by a killed engine would make the bind fail.
     await rm(engine.socketPath, { force: true })
-    if (!this.#isStarting(runId)) return this.#exited(runId, neverStarted)
-    const startedAtMs = clock.monotonicMs()
-    const run: Run = {
+    if (!this.#isStarting(runId)) return this.#neverRan(runId, neverStarted)
+    const { startTimeoutMs, health } = settings()
+    const run = new Run({
+      ...this.#options,
       id: runId,
       engine,
-      child: spawnEngine(engine, (line) => {
-        run.lastSignMs = clock.monotonicMs()
-        this.#options.engineLog(line.level, line.text)
-        for (const fact of line.facts) this.#dispatch({ ...fact, runId })
-      }),
-      over: new AbortController(),
-      startedAtMs,
-      lastSignMs: startedAtMs,
-    }
+      startTimeoutMs,
+      health,
+      tell: (news) => this.#hear(runId, news),
+    })
     this.#run = run
     this.#changes.emit('change')
-    await Promise.all([this.#watchExit(run), this.#watchStart(run), this.#watchHealth(run)])
+    await run.watch()
   }
 
   #isStarting(runId: number): boolean {
@@ -194,89 +197,83 @@ export class Supervisor {
     return state.kind === 'starting' && state.runId === runId
   }
 
-  #exited(runId: number, reason: ExitReason): void {
+  #hear(runId: number, news: RunNews): void {
+    if (news.kind === 'exited') {
+      this.#run = null
+      return this.#exited(runId, news.reason, news.exit)
+    }
+    this.#dispatch({ ...news, runId })
+  }
+
+  #neverRan(runId: number, reason: ExitReason): void {
+    this.#exited(runId, reason, noProcess)
+  }
+
+  #exited(runId: number, reason: ExitReason, exit: ExitRecord): void {
     const { clock, random } = this.#options
-    this.#dispatch({
-      kind: 'exited',
-      runId,
-      reason,
-      atEpochMs: clock.nowMs(),
-      jitter: random(),
-    })
+    const atEpochMs = clock.nowMs()
+    this.#dispatch({ kind: 'exited', runId, reason, atEpochMs, jitter: random(), exit })
+    this.#carryOutWork('explain', this.#explain(runId, exit, atEpochMs))
   }
 
-  async #watchExit(run: Run): Promise<void> {
-    const { recordFile, log } = this.#options
-    const recorded = run.child.pid === null ? undefined : recordEngine(recordFile, run.child.pid)
-    // A full disk must not cost us the engine; it leaves with us anyway when its stdin closes.
-    const written = recorded?.catch((error: unknown) =>
-      log.warn('cannot write down the engine', { error: messageOf(error) }),
-    )
-    const exit = await run.child.exited
-    run.over.abort()
-    this.#run = null
-    this.#exited(run.id, run.engine.classifyExit(exit))
-    await written
-  }
-
-  async #watchStart(run: Run): Promise<void> {
-    const { clock, startTimeoutMs } = this.#options
-    for (;;) {
-      const leftMs = run.lastSignMs + startTimeoutMs - clock.monotonicMs()
-      if (!this.#isStarting(run.id)) return
-      if (leftMs <= 0) return this.#condemn(run, startTimedOut(startTimeoutMs))
-      try {
-        await clock.sleep(leftMs, run.over.signal)
-      } catch {
-        return
-      }
-    }
-  }
-
-  async #watchHealth(run: Run): Promise<void> {
-    try {
-      await this.#options.clock.sleep(1000, run.over.signal)
-      if (!this.#isStarting(run.id)) return
-      await untilHealthy(run.engine, run.over.signal)
-    } catch {
-      return
-    }
-    this.#dispatch({ kind: 'loaded', runId: run.id })
-  }
-
-  async #check(run: Run): Promise<void> {
-    let result
-    try {
-      result = await askCanary(run.engine, run.over.signal)
-    } catch {
-      return
-    }
-    if (result.kind === 'answered') this.#dispatch({ kind: 'answered', runId: run.id })
-    else this.#condemn(run, noAnswer(result.why))
-  }
-
-  #condemn(run: Run, reason: ExitReason): void {
-    this.#dispatch({ kind: 'condemned', runId: run.id, reason })
+  async #explain(runId: number, exit: ExitRecord, diedAtEpochMs: number): Promise<void> {
+    const { lastExit } = this.#life
+    const { pid, signal, ranMs } = exit
+    if (pid === null || lastExit?.runId !== runId) return
+    const { reason } = lastExit
+    if (!explainable.has(reason.cause)) return
+    const startedAtEpochMs = diedAtEpochMs - (ranMs ?? 0)
+    const found = await this.#options.explainDeath({ pid, signal, startedAtEpochMs, diedAtEpochMs })
+    if (found === null) return
+    const { cause, message, hint, evidence } = found
+    const explained = { ...reason, cause, message, hint }
+    this.#dispatch({ kind: 'explained', runId, reason: explained, evidence })
   }
 
   async #stop(run: Run, polite: boolean): Promise<void> {
-    const { drain, graces, clock, log } = this.#options
-    if (polite) {
-      const { unfinished } = await drain()
-      if (unfinished > 0) log.warn('requests cut off by the stop', { unfinished })
-    }
-    const needed = await endChild(run.child, polite, graces, clock)
-    if (polite && needed !== 'asked') log.warn('engine did not leave when asked', { needed })
+    const { drain, settings, clock } = this.#options
+    const startedAtMs = clock.monotonicMs()
+    const { unfinished } = polite ? await drain() : { unfinished: 0 }
+    const endedBy = await endChild(run.child, polite, settings().graces, clock)
+    const tookMs = Math.round(clock.monotonicMs() - startedAtMs)
+    this.#report({ runId: run.id, atEpochMs: clock.nowMs(), unfinished, endedBy, tookMs }, polite)
+  }
+
+  /** Told only when it has no effect: that it ended is told by its exit. */
+  async #kill(run: Run): Promise<void> {
+    const { clock } = this.#options
+    run.child.kill()
+    if (!(await isStuck(run.child, clock))) return
+    const report = { runId: run.id, unfinished: 0, endedBy: 'stuck', tookMs: killGraceMs } as const
+    this.#report({ ...report, atEpochMs: clock.nowMs() }, false)
+  }
+
+  #report(report: StopReport, polite: boolean): void {
+    this.#lastStop = report
+    const told = tellStop(report, polite)
+    this.#options.journal(told)
+    this.#options.log.info(told.message, { ...told.facts, hint: told.hint ?? null })
+    this.#changes.emit('change')
   }
 
   async #wait(runId: number, delayMs: number): Promise<void> {
-    const backoff = new AbortController()
-    this.#backoff = backoff
-    try {
-      await this.#options.clock.sleep(delayMs, backoff.signal)
-    } catch {
-      return
-    }
-    this.#dispatch({ kind: 'backoff-over', runId })
+    const waiting = this.#beginWaiting()
+    await this.#options.clock.sleep(delayMs, waiting).then(
+      () => this.#dispatch({ kind: 'backoff-over', runId }),
+      () => undefined,
+    )
+  }
+
+  async #watch(): Promise<void> {
+    const waiting = this.#beginWaiting()
+    await this.#options.untilChanged(waiting).then(
+      () => this.#dispatch({ kind: 'changed' }),
+      () => undefined,
+    )
+  }
+
+  #beginWaiting(): AbortSignal {
+    this.#waiting = new AbortController()
+    return this.#waiting.signal
   }
 }

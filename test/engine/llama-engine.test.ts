@@ -15,7 +15,7 @@ import { testEngineFolder, testModelFile } from '../helpers/test-engine.ts'
 const file = join(testEngineFolder(), 'bin', 'llama-server')
 
 function engineFor(dir: TempDir, change: Partial<LlamaEngineOptions>): Engine {
-  return createLlamaEngine({
+  const options: LlamaEngineOptions = {
     file,
     modelPath: dir.file('model.gguf'),
     alias: 'gpt-oss-20b',
@@ -26,7 +26,8 @@ function engineFor(dir: TempDir, change: Partial<LlamaEngineOptions>): Engine {
     extraArgs: [],
     xdgConfigHome: dir.file('config'),
     ...change,
-  })
+  }
+  return createLlamaEngine(options, { safeMode: false, contextHalvings: 0 })
 }
 
 interface Run {
@@ -43,9 +44,9 @@ function run(engine: Engine): Run {
   const child = spawn(command.file, [...command.args], { env: { ...command.env }, stdio: 'pipe' })
   const lines: EngineLine[] = []
   const loaded = new Promise<void>((resolve) => {
-    for (const input of [child.stdout, child.stderr]) {
-      createInterface({ input }).on('line', (text) => {
-        const line = engine.readLine(text)
+    for (const stream of ['stdout', 'stderr'] as const) {
+      createInterface({ input: child[stream] }).on('line', (text) => {
+        const line = engine.readLine(text, stream)
         lines.push(line)
         if (line.facts.some((fact) => fact.kind === 'loaded')) resolve()
       })

@@ -58,13 +58,22 @@ export class FakeClock implements Clock {
     const endMs = this.#monotonicMs + durationMs
     await settle()
     for (let next = this.#next(); next !== undefined && next.dueMs <= endMs; next = this.#next()) {
-      this.#monotonicMs = next.dueMs
+      // After a stand-still it may be overdue: time does not go back for it.
+      this.#monotonicMs = Math.max(this.#monotonicMs, next.dueMs)
       this.#sleepers = this.#sleepers.filter((other) => other !== next)
       next.wake()
       await settle()
     }
     this.#monotonicMs = endMs
     await settle()
+  }
+
+  /**
+   * Both clocks go on while nobody runs (SIGSTOP, or sleep where the monotonic clock counts it): who
+   * should have woken meanwhile wakes with the next `advance`, late.
+   */
+  standStill(durationMs: number): void {
+    this.#monotonicMs += durationMs
   }
 
   /** The wall clock jumps (sleep of the machine, NTP) while the monotonic one stays. */

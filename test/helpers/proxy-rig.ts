@@ -4,6 +4,7 @@ import http from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { errnoOf } from '../../src/errors.ts'
+import type { EngineAnswer } from '../../src/proxy/engine-requests.ts'
 import {
   createProxyServer,
   type ProxyServer,
@@ -26,8 +27,15 @@ export class ScriptedUpstream implements UpstreamSource {
     return this.#waiters.size
   }
 
+  /** How often a waiting request asked for the engine. */
+  wakes = 0
+
   current(): Upstream {
     return this.#now
+  }
+
+  wake(): void {
+    this.wakes += 1
   }
 
   changed(signal: AbortSignal): Promise<void> {
@@ -58,6 +66,10 @@ export interface Rig extends AsyncDisposable {
   readonly proxy: ProxyServer
   readonly url: string
   readonly port: number
+  /** Every answer of the engine that reached its client. */
+  readonly answers: readonly EngineAnswer[]
+  /** Each time the port became busy (true) or idle (false). */
+  readonly busy: readonly boolean[]
   readonly upstream: ScriptedUpstream
   readonly log: RecordingLogger
   readonly socketPath: string
@@ -89,6 +101,8 @@ export async function startRig(
   const ready: ReadyUpstream = { kind: 'ready', socketPath, runId: 1 }
   const upstream = new ScriptedUpstream(handler === undefined ? loading() : ready)
   const log = new RecordingLogger()
+  const answers: EngineAnswer[] = []
+  const busy: boolean[] = []
   const proxy = createProxyServer({
     host: '127.0.0.1',
     port: 0,
@@ -97,6 +111,8 @@ export async function startRig(
     allowedHosts: [],
     allowedOrigins: [],
     upstream,
+    onAnswer: (answer) => answers.push(answer),
+    onBusy: (isBusy) => busy.push(isBusy),
     clock: systemClock,
     log,
     findPortHolder: async () => null,
@@ -119,6 +135,8 @@ export async function startRig(
     url,
     port,
     upstream,
+    answers,
+    busy,
     log,
     socketPath,
     ready,

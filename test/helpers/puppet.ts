@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import type { Engine } from '../../src/engine.ts'
 import { classifyExit } from '../../src/llama/classify-exit.ts'
+import { readCounters } from '../../src/llama/counters.ts'
 import { readLine } from '../../src/llama/log-lines.ts'
+import { describeSlots } from '../../src/llama/slots.ts'
 import { tempDir } from './temp-dir.ts'
 
 /** Stands in for a `llama-server` file: `engine.path` of a config may be this. */
@@ -100,6 +102,10 @@ export function puppetEngine(control: { readonly path: string }, socketPath: str
     politeExitLine: 'cmd_router_to_child:exit',
     healthPath: '/health',
     canary: { path: '/v1/completions', json: { prompt: 'Hi', max_tokens: 1 } },
+    countersPath: '/metrics',
+    readCounters,
+    slotsPath: '/slots',
+    describeSlots,
   }
 }
 
@@ -185,6 +191,12 @@ export class Puppet {
     return this.print(`${text}\n`, stream)
   }
 
+  /** Logs a line as the real one does: JSON on stdout. */
+  log(level: 'debug' | 'info' | 'warn' | 'error', message: string): Promise<void> {
+    const line = { type: 'log', time: 1000, level, msg: `${message}\n` }
+    return this.say(JSON.stringify(line), 'stdout')
+  }
+
   /** Prints exactly `text`, without a line end. */
   print(text: string, stream: 'stdout' | 'stderr' = 'stderr'): Promise<void> {
     return this.#order({ do: 'print', stream, text })
@@ -193,6 +205,16 @@ export class Puppet {
   /** Tells the load progress, 0 to 1, by the child protocol. */
   loadProgress(value: number): Promise<void> {
     return this.#order({ do: 'progress', value })
+  }
+
+  /** Tells load values between the two, every `everyMs` for `forMs`; resolves when that is over. */
+  load(slowly: {
+    readonly from: number
+    readonly to: number
+    readonly forMs: number
+    readonly everyMs: number
+  }): Promise<void> {
+    return this.#order({ do: 'load', ...slowly })
   }
 
   /** The model is loaded: it says so, and answers instead of 503. `quiet`: it does not say so. */

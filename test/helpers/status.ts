@@ -42,6 +42,9 @@ const READY: Status = {
     restarts: 0,
     lastExit: null,
     loadProgress: null,
+    deaths: 0,
+    safeMode: false,
+    lastStop: null,
   },
   model: {
     name: 'gpt-oss-20b',

@@ -174,7 +174,7 @@ test('stop says so when the daemon stays', async () => {
     ]),
   ])
   expect(exitCode).toBe(1)
-  expect(stderr).toContain(`Cannot stop the daemon: pid ${process.pid} is still there after 5.0 s`)
+  expect(stderr).toContain(`Cannot stop the daemon: pid ${process.pid} is still there after 5 s`)
 })
 
 test('stop --engine keeps the daemon', async () => {

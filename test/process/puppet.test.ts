@@ -36,7 +36,7 @@ it('answers 503 until it is told to be ready, and says both on stdout', async ()
   const loaded = new Promise<void>((resolve) => {
     createInterface({ input: child.stdout ?? process.stdin }).on('line', (line) => {
       lines.push(line)
-      if (engine.readLine(line).facts.some((fact) => fact.kind === 'loaded')) resolve()
+      if (engine.readLine(line, 'stdout').facts.some((fact) => fact.kind === 'loaded')) resolve()
     })
   })
   const url = `http://unix:${dir.file('e.sock')}:/health`
@@ -44,7 +44,9 @@ it('answers 503 until it is told to be ready, and says both on stdout', async ()
   await puppet.loadProgress(0.5)
   await puppet.ready()
   await loaded
-  expect(engine.readLine(lines[0] ?? '').facts).toEqual([{ kind: 'load-progress', value: 0.5 }])
+  expect(engine.readLine(lines[0] ?? '', 'stdout').facts).toEqual([
+    { kind: 'load-progress', value: 0.5 },
+  ])
   expect((await client.get(url)).statusCode).toBe(200)
 })
 
@@ -133,7 +135,7 @@ it('answers chats by itself when nobody directs it', async () => {
 it('can stand in for llama-server under our real command line and environment', async () => {
   await using dir = await tempDir()
   await using control = await startPuppetControl()
-  const { command } = createLlamaEngine({
+  const options = {
     file: puppetFile,
     modelPath: dir.file('model.gguf'),
     alias: 'gpt-oss-20b',
@@ -143,7 +145,8 @@ it('can stand in for llama-server under our real command line and environment', 
     cacheRamMiB: 0,
     extraArgs: ['--puppet-control', control.path],
     xdgConfigHome: dir.file('config'),
-  })
+  }
+  const { command } = createLlamaEngine(options, { safeMode: false, contextHalvings: 0 })
   const child = spawn(command.file, [...command.args], { env: { ...command.env }, stdio: 'pipe' })
   const puppet = await control.next()
   expect(puppet.pid).toBe(child.pid)

@@ -1,16 +1,18 @@
 /** `oss20bd logs`: the last lines of the daemon and the engine, or all that comes. */
-import { Oss20bdError } from '../../errors.ts'
+import type { LogEnd } from '../../log-files.ts'
+import { closeLogEnd, logFile, openLogEnd } from '../../log-files.ts'
 import type { Context } from '../command.ts'
 import { defineCommand, print, say } from '../command.ts'
 import type { LogEntry } from '../log-entry.ts'
 import { formatLogEntry, parseLogLine } from '../log-entry.ts'
-import type { LogEnd, LogSource } from '../log-files.ts'
-import { closeLogEnd, logFile, openLogEnd } from '../log-files.ts'
 import { followFile } from '../log-follow.ts'
+import { checkLineCount } from '../line-count.ts'
 import { lastEntries } from '../log-tail.ts'
 import { paintFor } from '../paint.ts'
 
-const MAX_LINES = 100_000
+const SOURCES = ['daemon', 'engine'] as const
+
+type LogSource = (typeof SOURCES)[number]
 
 export const command = defineCommand({
   options: {
@@ -20,7 +22,7 @@ export const command = defineCommand({
     daemon: { type: 'boolean', default: false, describe: 'Only what the daemon wrote' },
   },
   async run(args, context) {
-    const count = checkCount(args.lines)
+    const count = checkLineCount(args.lines, 'logs')
     const sources = chooseSources(args.engine, args.daemon)
     const show = await printer(context)
     const folder = context.paths.logs
@@ -34,18 +36,9 @@ export const command = defineCommand({
   },
 })
 
-function checkCount(lines: number): number {
-  if (Number.isInteger(lines) && lines >= 0 && lines <= MAX_LINES) return lines
-  throw new Oss20bdError(
-    'usage',
-    `Cannot show that many lines: -n must be a whole number from 0 to ${MAX_LINES}`,
-    { hint: 'For example: oss20bd logs -n 100' },
-  )
-}
-
 /** Both when neither or both are asked for. */
 function chooseSources(engine: boolean, daemon: boolean): readonly LogSource[] {
-  if (engine === daemon) return ['daemon', 'engine']
+  if (engine === daemon) return SOURCES
   return engine ? ['engine'] : ['daemon']
 }
 
@@ -62,5 +55,5 @@ async function follow(
   onLine: (line: string) => void,
 ): Promise<void> {
   const never = new AbortController().signal
-  await Promise.all(ends.map((end) => followFile(logFile(folder, end.source), end, never, onLine)))
+  await Promise.all(ends.map((end) => followFile(logFile(folder, end.name), end, never, onLine)))
 }

@@ -214,7 +214,7 @@ describe('signals', () => {
       },
     })
     for await (const line of daemon.iterable()) {
-      if (line.includes('engine ready')) daemon.kill(signal)
+      if (line.includes('The engine is ready')) daemon.kill(signal)
     }
     const { exitCode } = await daemon
     expect(exitCode).toBe(0)
@@ -246,7 +246,7 @@ describe('signals', () => {
     await puppet.onRequest('/v1/chat/completions')
     daemon.kill('SIGTERM')
     for await (const line of daemon.iterable()) {
-      if (line.includes('engine stopping')) daemon.kill('SIGTERM')
+      if (line.includes('The engine is being ended')) daemon.kill('SIGTERM')
     }
     const { exitCode } = await daemon
     expect(exitCode).toBe(1)

@@ -1,15 +1,14 @@
-import { execFile, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { createLogger } from '../../../src/daemon/winston-logger.ts'
 import { FakeClock, settle } from '../../helpers/fake-clock.ts'
-import { tempDir, type TempDir } from '../../helpers/temp-dir.ts'
+import { fullDisk } from '../../helpers/full-disk.ts'
+import { tempDir } from '../../helpers/temp-dir.ts'
 
-const run = promisify(execFile)
 const FIXTURE = fileURLToPath(new URL('../../fixtures/console-logger.mjs', import.meta.url))
 
 interface Line {
@@ -38,42 +37,6 @@ async function readLog(folder: string, name: string): Promise<Line[]> {
       .filter((line) => line !== '')
       .map(parseLine),
   )
-}
-
-interface FullDisk extends AsyncDisposable {
-  readonly folder: string
-  free(): Promise<void>
-}
-
-/** A small disk that is full, for root on Linux; else a log file that behaves as if, or cannot be made. */
-async function fullDisk(dir: TempDir): Promise<FullDisk> {
-  const folder = dir.path
-  const disk = (unmount: () => Promise<unknown>, free: () => Promise<void>): FullDisk => ({
-    folder,
-    free,
-    [Symbol.asyncDispose]: async () => {
-      await unmount()
-    },
-  })
-  const nothing = (): Promise<void> => Promise.resolve()
-  if (process.platform !== 'linux') {
-    await writeFile(dir.file('logs'), 'a file in the way')
-    return { ...disk(nothing, () => rm(dir.file('logs'))), folder: dir.file('logs') }
-  }
-  const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]).then(
-    () => true,
-    () => false,
-  )
-  if (mounted) {
-    await writeFile(dir.file('ballast'), Buffer.alloc(2 ** 23)).catch(() => undefined)
-    return disk(
-      () => run('umount', [folder]),
-      () => rm(dir.file('ballast')),
-    )
-  }
-  process.stderr.write('Not root: /dev/full stands in for a full disk\n')
-  await symlink('/dev/full', dir.file('daemon.log'))
-  return disk(nothing, () => rm(dir.file('daemon.log')))
 }
 
 it('writes the daemon’s lines and the engine’s to files of their own', async () => {
@@ -107,7 +70,7 @@ it('writes the daemon’s lines and the engine’s to files of their own', async
 
 it('goes on through a full disk, in bounded memory, and tells afterwards what was lost', async () => {
   await using dir = await tempDir()
-  await using disk = await fullDisk(dir)
+  await using disk = await fullDisk(dir, 'daemon.log')
   const clock = new FakeClock()
   const logs = createLogger({
     folder: disk.folder,

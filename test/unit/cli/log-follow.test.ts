@@ -1,6 +1,6 @@
 import { appendFile, rename, truncate, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { logFile, openLogEnd } from '../../../src/cli/log-files.ts'
+import { logFile, openLogEnd } from '../../../src/log-files.ts'
 import { followFile } from '../../../src/cli/log-follow.ts'
 import { tempDir, type TempDir } from '../../helpers/temp-dir.ts'
 

@@ -1,14 +1,13 @@
 import { writeFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { LogSource } from '../../../src/cli/log-files.ts'
-import { closeLogEnd, MAX_LINE_BYTES, openLogEnd } from '../../../src/cli/log-files.ts'
+import { closeLogEnd, MAX_LINE_BYTES, openLogEnd } from '../../../src/log-files.ts'
 import { lastEntries } from '../../../src/cli/log-tail.ts'
 import { tempDir } from '../../helpers/temp-dir.ts'
 
 async function tail(
   files: Readonly<Record<string, string>>,
-  sources: readonly LogSource[],
+  sources: readonly string[],
   count: number,
 ): Promise<readonly string[]> {
   await using dir = await tempDir()

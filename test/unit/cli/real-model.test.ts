@@ -11,7 +11,7 @@ test('a download says how much, how fast and how long still', () => {
     totalBytes: 3 * GiB,
     bytesPerSecond: GiB / 60,
   } as const
-  expect(pullText(progress)).toBe('downloading 1.0 GiB of 3.0 GiB, 17.1 MiB/s, 2 min 0 s left')
+  expect(pullText(progress)).toBe('downloading 1.0 GiB of 3.0 GiB, 17.1 MiB/s, 2 min left')
 })
 
 test('a download that has just begun does not guess', () => {

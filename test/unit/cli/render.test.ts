@@ -54,7 +54,7 @@ test.each([
 
 test('the last exit says cause, how long ago and why', () => {
   const text = screen({ engine: { restarts: 1, lastExit: exit('2026-01-01T00:00:00.000Z') } })
-  expect(text).toContain('last exit  gpu-error, 10 min 0 s ago: the GPU stopped')
+  expect(text).toContain('last exit  gpu-error, 10 min ago: the GPU stopped')
   expect(text).toContain('1 restart\n')
 })
 

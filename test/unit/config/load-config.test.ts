@@ -46,7 +46,21 @@ describe('the defaults', () => {
         exitGraceMs: 10_000,
         termGraceMs: 2000,
       },
-      restart: { baseDelayMs: 1000, maxDelayMs: 60_000, windowMs: 600_000, maxDeaths: 8 },
+      restart: {
+        baseDelayMs: 1000,
+        maxDelayMs: 60_000,
+        windowMs: 600_000,
+        safeModeAfter: 5,
+        giveUpAfter: 3,
+      },
+      health: {
+        hangTimeoutMs: 60_000,
+        scrapeIntervalMs: 5000,
+        canaryTimeoutMs: 60_000,
+        canaryIntervalMs: 0,
+        wakeGapMs: 60_000,
+      },
+      power: { keepAwake: true },
       proxy: {
         host: '127.0.0.1',
         port: 8020,

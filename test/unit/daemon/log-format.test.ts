@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { formatForPeople, formatJson, type LogEntry } from '../../../src/daemon/log-format.ts'
+import {
+  formatForPeople,
+  formatJson,
+  JsonLineFormat,
+  type LogEntry,
+} from '../../../src/daemon/log-format.ts'
 
 const entry: LogEntry = {
   atMs: Date.UTC(2026, 0, 2, 3, 4, 5, 6),
@@ -28,6 +33,23 @@ describe('formatJson()', () => {
 
   it('is one line whatever the text holds', () => {
     expect(formatJson({ ...entry, message: 'a\nb' })).not.toContain('\n')
+  })
+})
+
+describe('JsonLineFormat', () => {
+  it('is the same as formatJson() without facts, as time and level go on', () => {
+    const format = new JsonLineFormat('llama-server')
+    const steps = [
+      [1, 'info', 'a "b"\n\u001B'],
+      [1, 'info', 'again'],
+      [1, 'warn', 'another level'],
+      [2, 'warn', 'later'],
+      [1, 'info', 'the clock went back'],
+    ] as const
+    for (const [atMs, level, message] of steps) {
+      const same = formatJson({ atMs, level, source: 'llama-server', message, fields: {} })
+      expect(format.line(atMs, level, message)).toBe(same)
+    }
   })
 })
 

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { buildStatus, type StatusParts } from '../../../src/daemon/status.ts'
 import { upstreamOf } from '../../../src/daemon/engine-upstream.ts'
 import type { ExitReason } from '../../../src/engine.ts'
-import { initialLifecycle, type EngineState } from '../../../src/supervisor/lifecycle.ts'
-import type { SupervisorView } from '../../../src/supervisor/supervisor.ts'
+import { initialLifecycle, type EngineState } from '../../../src/supervisor/engine-state.ts'
+import type { SupervisorView } from '../../../src/supervisor/supervisor-options.ts'
 
 const gone: ExitReason = {
   cause: 'model-missing',
@@ -12,13 +12,17 @@ const gone: ExitReason = {
   hint: 'oss20bd up',
 }
 
+const deaths = [1, 2, 3].map((atMs) => ({ atMs, wasReady: true }))
+
 function viewOf(state: EngineState, wanted: 'up' | 'down' = 'up'): SupervisorView {
   return {
-    life: { ...initialLifecycle, state, wanted, deathsAtMs: [1, 2, 3] },
+    life: { ...initialLifecycle, state, wanted, deaths },
     sinceMs: 1000,
     enginePid: null,
     engineFile: null,
     socketPath: '/run/engine.sock',
+    counters: null,
+    lastStop: null,
   }
 }
 
@@ -44,9 +48,17 @@ function partsOf(view: SupervisorView): StatusParts {
   }
 }
 
+const ready = {
+  kind: 'ready',
+  runId: 4,
+  readyAtMs: 0,
+  answeredWell: false,
+  badAnswers: 0,
+} as const
+
 const states: { state: EngineState; wanted?: 'up' | 'down'; upstream: object; detail: string }[] = [
   {
-    state: { kind: 'ready', runId: 4, readyAtMs: 0 },
+    state: ready,
     upstream: { kind: 'ready', socketPath: '/run/engine.sock', runId: 4 },
     detail: 'answering',
   },
@@ -57,16 +69,16 @@ const states: { state: EngineState; wanted?: 'up' | 'down'; upstream: object; de
   },
   {
     state: { kind: 'backoff', runId: 1, untilMs: 11_000 },
-    upstream: { kind: 'pending', message: 'The engine died; next try in 8.0 s', progress: null },
-    detail: 'next try in 8.0 s, 3 deaths in 10 min 0 s',
+    upstream: { kind: 'pending', message: 'The engine died; next try in 8 s', progress: null },
+    detail: 'next try in 8 s, 3 deaths in 10 min',
   },
   {
-    state: { kind: 'stopping', runId: 1, condemned: null },
+    state: { kind: 'stopping', runId: 1, condemned: null, unload: false, was: ready },
     upstream: { kind: 'pending', message: 'The engine is restarting', progress: null },
     detail: 'finishing open requests, then starting again',
   },
   {
-    state: { kind: 'stopping', runId: 1, condemned: null },
+    state: { kind: 'stopping', runId: 1, condemned: null, unload: false, was: ready },
     wanted: 'down',
     upstream: { kind: 'unavailable' },
     detail: 'stopping, as asked',
@@ -78,13 +90,32 @@ const states: { state: EngineState; wanted?: 'up' | 'down'; upstream: object; de
     detail: 'stopped, as asked',
   },
   {
-    state: { kind: 'failed', reason: gone, why: 'trying again would end the same way' },
+    state: { kind: 'stopping', runId: 1, condemned: null, unload: true, was: ready },
+    upstream: { kind: 'pending', message: 'The engine is restarting' },
+    detail: 'finishing open requests, then unloading the model',
+  },
+  {
+    state: { kind: 'asleep' },
+    upstream: { kind: 'pending', progress: null },
+    detail: 'the model is unloaded; the next request loads it again',
+  },
+  {
+    state: { kind: 'refused', refusal: { message: 'it needs 20 GiB', hint: 'oss20bd plan' } },
+    upstream: {
+      kind: 'unavailable',
+      message: 'The engine is not started: it needs 20 GiB',
+      hint: 'oss20bd plan',
+    },
+    detail: 'it needs 20 GiB',
+  },
+  {
+    state: { kind: 'failed', reason: gone, why: 'it is tried again when something changes' },
     upstream: {
       kind: 'unavailable',
       message: 'The engine does not run: Cannot load the model: no file',
       hint: 'oss20bd up',
     },
-    detail: 'gave up: Cannot load the model: no file (trying again would end the same way)',
+    detail: 'cannot run: Cannot load the model: no file (it is tried again when something changes)',
   },
 ]
 
@@ -112,11 +143,37 @@ test('unknown stays unknown, and counts are taken over', () => {
 
 test('the last exit carries its cause, its words and its time', () => {
   const view = viewOf({ kind: 'down' })
-  const life = { ...view.life, lastExit: { reason: gone, atEpochMs: 0 } }
+  const life = { ...view.life, lastExit: { runId: 1, reason: gone, atEpochMs: 0 } }
   expect(buildStatus(partsOf({ ...view, life })).engine.lastExit).toEqual({
     cause: 'model-missing',
     message: gone.message,
     hint: gone.hint,
     at: '1970-01-01T00:00:00.000Z',
+  })
+})
+
+test('safe mode, speed and the last stop are told', () => {
+  const view = viewOf(ready)
+  const life = { ...view.life, profile: { safeMode: true, contextHalvings: 0 } }
+  const counters = {
+    requestsProcessing: 0,
+    requestsWaiting: 0,
+    workSteps: 9,
+    promptTokens: 100,
+    promptSeconds: 2,
+    generatedTokens: 30,
+    generatedSeconds: 0,
+  }
+  const lastStop = { runId: 4, atEpochMs: 0, unfinished: 2, endedBy: 'SIGKILL', tookMs: 5 } as const
+  const status = buildStatus(partsOf({ ...view, life, counters, lastStop }))
+  expect(status.engine).toMatchObject({
+    safeMode: true,
+    deaths: 3,
+    detail: 'answering in safe mode after 3 deaths in 10 min',
+    lastStop: { at: '1970-01-01T00:00:00.000Z', unfinished: 2, endedBy: 'SIGKILL', tookMs: 5 },
+  })
+  expect(status.throughput).toEqual({
+    generatedTokensPerSecond: null,
+    promptTokensPerSecond: 50,
   })
 })

@@ -94,6 +94,51 @@ describe('a start that fails', () => {
       'model-corrupt',
       'wrong number',
     ],
+    [
+      'gguf_init_from_reader: number of tensors is -5 but must be in [0, 9223]',
+      'model-corrupt',
+      'damaged',
+    ],
+    ['gguf_init_from_reader: failed to read header', 'model-corrupt', 'cut short'],
+    [
+      'gguf_init_from_reader: failed to load model: this GGUF file version 50331648 is extremely large, is there a mismatch between the host and model endianness?',
+      'model-corrupt',
+      'byte order',
+    ],
+    [
+      "llama_model_load: error loading model: tensor 'output.weight' has wrong shape; expected 2880, 201088, got 2880, 1",
+      'model-corrupt',
+      'wrong shape',
+    ],
+    [
+      'llama_model_load: error loading model: unexpectedly reached end of file',
+      'model-corrupt',
+      'cut short',
+    ],
+    [
+      "gguf_init_from_file: failed to open GGUF file '/models/m.gguf' (Operation not permitted)",
+      'model-missing',
+      'Operation not permitted',
+    ],
+    ["srv    load_model: failed to load draft model, '/nope'", 'bad-flag', 'draft model'],
+    ["srv    load_model: failed to load multimodal model, '/nope'", 'bad-flag', 'multimodal'],
+    ["cmn  common_init_: failed to load lora adapter '/nope'", 'bad-flag', 'lora adapter'],
+    [
+      'llama_init_from_model: quantized V cache requires flash_attn to be enabled',
+      'bad-flag',
+      'quantized V cache',
+    ],
+    [
+      'llama_init_from_model: failed to initialize the context: n_seq_max must be <= 256',
+      'bad-flag',
+      'n_seq_max',
+    ],
+    [
+      'error: the supplied chat template is not supported: {{ foo',
+      'bad-flag',
+      'the supplied chat template',
+    ],
+    ['expected value for argument', 'bad-flag', 'expected value'],
     ['error: invalid argument: --bogus-flag', 'bad-flag', '--bogus-flag'],
     ['error while handling argument "-c": stoi', 'bad-flag', '"-c": stoi'],
   ])('is permanent after %j: %s', (line, cause, words) => {
@@ -122,7 +167,37 @@ describe('a start that fails', () => {
       'out-of-memory-load',
     ],
     ["srv    load_model: failed to create_context with model 'ok.gguf'", 'out-of-memory-load'],
+    [
+      'ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 138039328',
+      'out-of-memory-load',
+    ],
+    [
+      'ggml_aligned_malloc: insufficient memory (attempted to allocate 131.64 MB)',
+      'out-of-memory-load',
+    ],
+    ['llama_model_load: error loading model: unable to allocate MTL0 buffer', 'out-of-memory-load'],
+    [
+      'llama_model_load: error loading model: mmap failed: Cannot allocate memory',
+      'out-of-memory-load',
+    ],
+    [
+      'llama_init_from_model: failed to initialize the context: std::bad_alloc',
+      'out-of-memory-load',
+    ],
     ["ggml_metal_library_compile_all: failed to build 'flash_attn' library: error", 'gpu-error'],
+    [
+      'ggml_metal_library_init_from_source: error compiling source: Error Domain=MTLLibraryErrorDomain Code=3',
+      'gpu-error',
+    ],
+    ['ggml_metal_init: error: failed to create command queue', 'gpu-error'],
+    ['ggml_metal_init: error: failed to initialize the Metal library', 'gpu-error'],
+    [
+      "gguf_init_from_file: failed to open GGUF file '/models/m.gguf' (Too many open files)",
+      'unknown',
+    ],
+    ['llama_model_load: error loading model: read error: Input/output error', 'unknown'],
+    ['llama_model_load: error loading model: error loading model vocabulary: odd', 'unknown'],
+    ['srv  llama_server: exiting due to model loading error', 'unknown'],
     [
       "srv         start: couldn't bind HTTP server socket, hostname: /run/engine.sock, port: 8080",
       'unknown',
@@ -151,6 +226,10 @@ describe('a start that fails', () => {
       'llama-server: error while loading shared libraries: libggml.so: cannot open shared object file',
     ],
     [null, 'SIGABRT', 'dyld[77]: Library not loaded: @rpath/libggml.dylib'],
+    [null, 'SIGABRT', 'dyld[77]: Symbol not found: _MTLCreateSystemDefaultDevice'],
+    [null, 'SIGKILL', 'dyld[77]: Library not loaded: @rpath/libggml.dylib'],
+    [127, null, "llama-server: /lib/libc.so.6: version `GLIBC_2.38' not found"],
+    [126, null, ''],
     [126, null, 'sh: cannot execute binary file'],
   ])('is a binary that cannot run here (%s, %s)', (exitCode, signal, line) => {
     const reason = classifyExit(exited({ exitCode, signal, lastLines: [line] }), context)
@@ -175,7 +254,8 @@ describe('a run that ends', () => {
     [{ exitCode: 139 }, 'signal', 'SIGSEGV'],
     [{ exitCode: null, signal: 'SIGILL' }, 'signal', 'another processor'],
     [{ exitCode: null, signal: 'SIGTERM' }, 'signal', 'from outside'],
-    [{ exitCode: 0 }, 'unknown', 'exit code 0'],
+    [{ exitCode: 0, lastLines: ['bye'] }, 'unknown', 'exit code 0: bye'],
+    [{ exitCode: 0 }, 'unknown', '/opt/llama-server is most likely none'],
     [
       { exitCode: 3, lastLines: ['some error: odd', 'bye'] },
       'unknown',
@@ -218,6 +298,148 @@ describe('a run that ends', () => {
     const lastLines = ['common_fit_params: failed to create context with model']
     const reason = classifyExit(exited({ exitCode: null, signal: 'SIGKILL', lastLines }), context)
     expect(reason.cause).toBe('killed-by-os')
+  })
+
+  const source = '/Users/me/Library/Caches/oss20bd/build/x y/src/ggml/src'
+
+  it.each<[lines: string[], cause: ExitCause, permanent: boolean, words: string]>([
+    [
+      [`${source}/ggml-rpc/ggml-rpc.cpp:547: Failed to connect to 10.0.0.2:50052`],
+      'remote-lost',
+      false,
+      '10.0.0.2:50052',
+    ],
+    [
+      [
+        `${source}/ggml-rpc/ggml-rpc.cpp:35: Remote RPC server crashed or returned malformed response`,
+      ],
+      'remote-lost',
+      false,
+      'went away',
+    ],
+    [
+      [
+        'RPC server version mismatch: 6.0.0',
+        `${source}/ggml-rpc/ggml-rpc.cpp:550: RPC handshake failed for 10.0.0.2:50052`,
+      ],
+      'remote-lost',
+      false,
+      '10.0.0.2:50052',
+    ],
+    [
+      [`${source}/ggml-rpc/ggml-rpc.cpp:539: Failed to parse endpoint: nowhere`],
+      'bad-flag',
+      true,
+      'nowhere',
+    ],
+    [
+      [`${source}/ggml-metal/ggml-metal-device.m:853: ggml_metal_op: nil Metal pipeline (missing)`],
+      'gpu-error',
+      false,
+      'nil Metal pipeline',
+    ],
+    [
+      [
+        "terminate called after throwing an instance of 'std::bad_alloc'",
+        '  what():  std::bad_alloc',
+      ],
+      'out-of-memory-load',
+      false,
+      'no more memory',
+    ],
+    [
+      ['libc++abi: terminating due to uncaught exception of type std::bad_alloc: std::bad_alloc'],
+      'out-of-memory-load',
+      false,
+      'no more memory',
+    ],
+    [
+      [`${source}/ggml.c:1644: GGML_ASSERT(ctx->mem_buffer != NULL) failed`],
+      'out-of-memory-load',
+      false,
+      'no more memory',
+    ],
+    [
+      [
+        "terminate called after throwing an instance of 'std::system_error'",
+        '  what():  Resource temporarily unavailable',
+      ],
+      'out-of-memory-load',
+      false,
+      'threads',
+    ],
+    [
+      [
+        "terminate called after throwing an instance of 'std::runtime_error'",
+        '  what():  Invalid diff',
+      ],
+      'assert',
+      false,
+      "'std::runtime_error', what():  Invalid diff",
+    ],
+    [
+      [`${source}/ggml.c:123: GGML_ASSERT(n > 0) failed`],
+      'assert',
+      false,
+      'inner error: ggml.c:123: GGML_ASSERT(n > 0) failed',
+    ],
+  ])('is told by what it said before SIGABRT: %j', (lastLines, cause, permanent, words) => {
+    for (const exit of [{ exitCode: null, signal: 'SIGABRT' }, { exitCode: 134 }]) {
+      const reason = classifyExit(exited({ ...exit, lastLines }), context)
+      expect(reason).toMatchObject({ cause, permanent })
+      expect(reason.message).toContain(words)
+    }
+  })
+
+  it('is never taken for a broken binary once the engine has spoken', () => {
+    const lastLines = ['srv  llama_server: initializing ...', 'dyld: Library not loaded: x']
+    for (const exit of [{ exitCode: 1 }, { exitCode: null, signal: 'SIGSEGV' }]) {
+      expect(classifyExit(exited({ ...exit, lastLines }), context).permanent).toBe(false)
+    }
+  })
+
+  it.each([
+    // Of llama-ggml-metal-init-*.log, llama-params-fit-*.log and llama-server-b81*.log.
+    'ggml_metal_device_init: tensor API disabled for pre-M5 and pre-A19 devices',
+    'ggml_metal_library_init: using embedded metal library',
+    'ggml_metal_rsets_init: creating a residency set collection (keep_alive = 180 s)',
+    'ggml_metal_device_init: recommendedMaxWorkingSetSize  = 26800.60 MB',
+    'common_download_file_single_online: HEAD failed, status: 404',
+    'srv    operator(): operator(): cleaning up before exit...',
+    'llama_memory_breakdown_print: |   - MTL0 (Apple M5)    | 18186 = 3594 + (14590 = 11073 +    3096 +     420) +           0 |',
+    'ggml_metal_free: deallocating',
+    'ggml_metal_log_allocated_size: warning: current allocated size is greater than the recommended max working set size',
+  ])('is not explained by a line of ordinary life: %s', (line) => {
+    const causes = [{}, { exitCode: null, signal: 'SIGKILL' }, { exitCode: 134 }].map(
+      (exit) => classifyExit(exited({ ...exit, lastLines: [line] }), context).cause,
+    )
+    expect(causes).toEqual(['unknown', 'killed-by-os', 'assert'])
+  })
+
+  it('is one of all causes that are not decided by the supervisor', () => {
+    const spawnError = { errno: 'ENOENT', message: 'spawn failed' }
+    const died: Partial<RawExit> = { exitCode: null, signal: 'SIGABRT' }
+    const given: Readonly<Record<Exclude<ExitCause, 'hang' | 'asked' | 'start-timeout'>, RawExit>> =
+      {
+        'model-missing': exited({
+          lastLines: ["failed to open GGUF file 'x' (No such file or directory)"],
+        }),
+        'model-corrupt': exited({ lastLines: ['gguf_init_from_reader: failed to read magic'] }),
+        'model-legacy-format': exited({ lastLines: ["invalid magic characters: 'tjgg'"] }),
+        'bad-flag': exited({ lastLines: ['error: invalid argument: --x'] }),
+        'out-of-memory-load': exited({ lastLines: ['failed to allocate compute pp buffers'] }),
+        'gpu-out-of-memory': exited({ lastLines: ['error: Insufficient Memory'] }),
+        'gpu-error': exited({ lastLines: ['ggml_metal_graph_compute: backend is in error state'] }),
+        assert: exited({ ...died, lastLines: [assert] }),
+        'killed-by-os': exited({ exitCode: null, signal: 'SIGKILL' }),
+        signal: exited({ exitCode: null, signal: 'SIGBUS' }),
+        'engine-missing': exited({ spawnError }),
+        'remote-lost': exited({ ...died, lastLines: ['/x.cpp:547: Failed to connect to a:1'] }),
+        unknown: exited({ exitCode: 0 }),
+      }
+    for (const [cause, exit] of Object.entries(given)) {
+      expect(classifyExit(exit, context).cause).toBe(cause)
+    }
   })
 
   it('always gets words for a person, without a full stop', () => {

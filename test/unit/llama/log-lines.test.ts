@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readLine } from '../../../src/llama/log-lines.ts'
+import { lineReader, readLine } from '../../../src/llama/log-lines.ts'
 
 const secret = 'Zebra-Quartz'
 
@@ -58,9 +58,14 @@ describe('log lines', () => {
     ],
     ['ggml_metal_init: allocating', 'debug', 'ggml_metal_init: allocating'],
     [
-      'E ggml_metal_synchronize: error: command buffer 0 failed with status 5',
+      '/Users/me/Application Support/ggml.c:12: GGML_ASSERT(x) failed',
       'error',
-      'E ggml_metal_synchronize: error: command buffer 0 failed with status 5',
+      '/Users/me/Application Support/ggml.c:12: GGML_ASSERT(x) failed',
+    ],
+    [
+      'libc++abi: terminating due to uncaught exception of type std::bad_alloc: std::bad_alloc',
+      'error',
+      'libc++abi: terminating due to uncaught exception of type std::bad_alloc: std::bad_alloc',
     ],
     ['', 'debug', ''],
   ])('reads %j', (line, level, text) => {
@@ -107,6 +112,113 @@ describe('child protocol', () => {
   })
 })
 
+describe('a GPU that is lost', () => {
+  // Facts 4.2, ggml-metal-context.m:273-293,476, and the captures of a Mac.
+  const failed = 'ggml_metal_synchronize: error: command buffer 0 failed with status 5'
+  const outOfMemory =
+    'error: Insufficient Memory (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)'
+  const lines: [message: string, cause: string, words: string][] = [
+    [failed.replace('status 5', 'status 4'), 'gpu-error', 'gave up'],
+    [outOfMemory, 'gpu-out-of-memory', 'out of memory'],
+    [
+      'error: Nicht genug Speicher (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)',
+      'gpu-out-of-memory',
+      'out of memory',
+    ],
+    [
+      'error: Impacting Interactivity (0000000e:kIOGPUCommandBufferCallbackErrorImpactingInteractivity)',
+      'gpu-error',
+      'ImpactingInteractivity',
+    ],
+    [
+      'error: Caused GPU Hang Error (00000003:kIOGPUCommandBufferCallbackErrorHang)',
+      'gpu-error',
+      'Hang',
+    ],
+    ['error: Caused GPU Hang Error', 'gpu-error', 'GPU Hang'],
+    ['error: Internal Error (0000000e:Internal Error)', 'gpu-error', 'Internal Error'],
+    [
+      'ggml_metal_graph_compute: backend is in error state from a previous command buffer failure - recreate the backend to recover',
+      'gpu-error',
+      'gave up',
+    ],
+  ]
+
+  it.each(lines)('is told by %s', (message, cause, words) => {
+    const reason = { cause, permanent: false, message: expect.stringContaining(words) }
+    const fact = { kind: 'broken', reason: expect.objectContaining(reason) }
+    const json = jsonLine('error', message)
+    expect(lineReader('jsonl')(json).facts).toEqual([fact])
+    expect(lineReader('jsonl')(json, 'stdout').facts).toEqual([fact])
+    for (const line of [json, message, `E ${message}`, `0.01.000.000 E ${message}`]) {
+      expect(readLine(line).facts).toEqual([fact])
+      expect(readLine(line).text).toContain(message)
+    }
+  })
+
+  it('is told by the reason of a failed command buffer, not by the line before it', () => {
+    const facts = [failed, outOfMemory].map((message) =>
+      lineReader('jsonl')(jsonLine('error', message)).facts.map((fact) => fact.kind),
+    )
+    expect(facts).toEqual([[], ['broken']])
+    expect(readLine(`E ${failed}`)).toEqual({ level: 'error', text: `E ${failed}`, facts: [] })
+  })
+
+  it.each([
+    'ggml_metal_log_allocated_size: warning: current allocated size is greater than the recommended max working set size',
+    'ggml_metal_device_init: recommendedMaxWorkingSetSize  = 22906.50 MB',
+    'ggml_metal_rsets_init: creating a residency set collection (keep_alive = 180 s)',
+    'ggml_metal_init: error: failed to create command queue',
+    'ggml_metal_free: deallocating',
+    'llama_decode: failed to decode, ret = -3',
+    'srv        decode: Compute error. off = 0, n_batch = 512, ret = -3',
+    'error: invalid argument: --bogus-flag',
+    "error: failed to open file '/nope'",
+  ])('is not told by %s', (message) => {
+    for (const level of ['error', 'warn', 'info']) {
+      expect(readLine(jsonLine(level, message)).facts).toEqual([])
+    }
+    expect(readLine(message).facts).toEqual([])
+  })
+
+  const echoes = lines.flatMap(([message]) => [
+    jsonLine('debug', message),
+    jsonLine('warn', `common_chat_peg_parse: unparsed peg-native output: ${message}`),
+    jsonLine('warn', `common_chat_peg_parse: unparsed peg-native output: x\n${message}`),
+    jsonLine('error', `srv    send_error: task id = 5, error: ${message}`),
+    jsonLine('error', `srv    send_error: task id = 5, error: x\n${message}`),
+    jsonLine('error', ` ${message}`),
+    jsonLine('info', message),
+    `0.01.000.000 D ${message}`,
+    `0.01.000.000 W unparsed peg-native output: ${message}`,
+    `parse: error parsing grammar: expecting ::= at ${message}`,
+    `WARNING: JSON schema conversion was incomplete: ${message}`,
+    `root ::= "${message}"`,
+    `{"msg":"${message}"}`,
+  ])
+
+  it.each(echoes)('is not told by words of a user or the model: %s', (line) => {
+    expect(readLine(line).facts).toEqual([])
+    expect(lineReader('jsonl')(line).facts).toEqual([])
+  })
+
+  // llama-server echoes a grammar that it cannot parse to stderr as it is, line by line.
+  it.each([...lines.map(([message]) => message), failed])(
+    'is not told, nor logged, by a line of an echoed grammar: %s',
+    (message) => {
+      const read = lineReader('jsonl')
+      for (const line of [message, `E ${message}`, `0.01.000.000 E ${message}`]) {
+        expect(read(line)).toMatchObject({
+          text: `(${line.length} characters not logged)`,
+          facts: [],
+        })
+      }
+      expect(read(jsonLine('error', message), 'stderr').facts).toEqual([])
+      expect(read('cmd_child_to_router:state:{"state":"ready"}', 'stderr').facts).toEqual([])
+    },
+  )
+})
+
 describe('privacy', () => {
   it.each([
     `common_chat_peg_parse: unparsed peg-native output: ${secret}\nsecond line ${secret}`,
@@ -121,6 +233,9 @@ describe('privacy', () => {
     `srv    send_error: task id = 5, error: Failed to format input: ${secret}`,
     `slot update_slots: id  0 | task 1 | got exception: Unexpected empty grammar stack after accepting piece: ${secret}`,
     `srv  handle_media: downloading image from 'http://host/${secret}'`,
+    `got exception: Failed: ${secret} Tool call mismatch: prev`,
+    `unparsed peg-native output: ${secret} got exception: x`,
+    `libc++abi: terminating due to uncaught exception of type std::runtime_error: Failed: ${secret}`,
   ])('never passes on what a user or the model wrote: %s', (message) => {
     for (const line of [jsonLine('warn', message), `0.01.000.000 W ${message.split('\n')[0]}`]) {
       expect(readLine(line).text).not.toContain(secret)
@@ -132,6 +247,10 @@ describe('privacy', () => {
     `parse: error parsing grammar: expecting ::= at ${secret}`,
     `root ::= "${secret}"`,
     `${secret} [[[`,
+    `Alice: ${secret}`,
+    `${secret}: some words`,
+    `errors ${secret}`,
+    `available ${secret}`,
     `  what():  Unexpected empty grammar stack: ${secret}`,
     `WARNING: JSON schema conversion was incomplete: ${secret}`,
   ])('never passes on a raw line of content: %s', (line) => {

@@ -42,7 +42,7 @@ describe('serverArgs', () => {
 
 describe('serverEnvironment', () => {
   it('drops what could change or leak what we ask for, and keeps what the GPU needs', () => {
-    const environment = serverEnvironment(options, {
+    const inherited = {
       PATH: '/bin',
       HOME: '/home/me',
       TMPDIR: '/tmp',
@@ -52,8 +52,8 @@ describe('serverEnvironment', () => {
       HF_TOKEN: 'secret',
       GGML_METAL_NO_RESIDENCY: '1',
       XDG_CONFIG_HOME: '/home/me/.config',
-    })
-    expect(environment).toEqual({
+    }
+    expect(serverEnvironment(options, inherited, { safeMode: false })).toEqual({
       PATH: '/bin',
       HOME: '/home/me',
       TMPDIR: '/tmp',

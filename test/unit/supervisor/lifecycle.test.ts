@@ -1,85 +1,238 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ExitReason } from '../../../src/engine.ts'
 import {
-  advance,
   initialLifecycle,
+  normalProfile,
   type Effect,
+  type ExitedEvent,
   type Lifecycle,
   type LifecycleEvent,
-} from '../../../src/supervisor/lifecycle.ts'
+} from '../../../src/supervisor/engine-state.ts'
+import { advance } from '../../../src/supervisor/lifecycle.ts'
 
-const settings = { baseDelayMs: 1000, maxDelayMs: 60_000, windowMs: 600_000, maxDeaths: 8 }
+const settings = {
+  baseDelayMs: 1000,
+  maxDelayMs: 60_000,
+  windowMs: 600_000,
+  safeModeAfter: 5,
+  giveUpAfter: 3,
+  maxContextHalvings: 2,
+}
 const crash: ExitReason = { cause: 'signal', permanent: false, message: 'killed', hint: null }
 const missing: ExitReason = { cause: 'model-missing', permanent: true, message: 'gone', hint: null }
+const hang: ExitReason = { cause: 'hang', permanent: false, message: 'no answer', hint: null }
+const noGpuMemory: ExitReason = {
+  cause: 'gpu-out-of-memory',
+  permanent: false,
+  message: 'the GPU ran out of memory',
+  hint: null,
+}
+const refusal = { message: 'needs 20 GiB, 12 GiB are free', hint: 'a smaller context' }
 
-function exited(runId: number, reason: ExitReason = crash): LifecycleEvent {
-  return { kind: 'exited', runId, reason, atEpochMs: 1, jitter: 0.5 }
+function exited(runId: number, reason: ExitReason = crash): ExitedEvent {
+  const exit = { pid: 1, exitCode: null, signal: 'SIGKILL', ranMs: 5, lastLines: [] }
+  return { kind: 'exited', runId, reason, atEpochMs: 1, jitter: 0.5, exit }
 }
 
-/** Plays events a second apart and keeps the effects of the last. */
-function play(...events: LifecycleEvent[]): { life: Lifecycle; effects: readonly Effect[] } {
-  let life = initialLifecycle
+function readyEvents(runId: number): LifecycleEvent[] {
+  return [
+    { kind: 'loaded', runId },
+    { kind: 'check-passed', runId },
+  ]
+}
+
+/** Plays events a second apart, from `life` on, and keeps the effects of the last. */
+function playOn(
+  start: Lifecycle,
+  startMs: number,
+  events: readonly LifecycleEvent[],
+): { life: Lifecycle; effects: readonly Effect[] } {
+  let life = start
   let effects: readonly Effect[] = []
   for (const [index, event] of events.entries()) {
-    const step = advance(life, event, index * 1000, settings)
+    const step = advance(life, event, startMs + index * 1000, settings)
     life = step.next
     effects = step.effects
   }
   return { life, effects }
 }
 
-const up: LifecycleEvent[] = [
-  { kind: 'start' },
-  { kind: 'loaded', runId: 1 },
-  { kind: 'answered', runId: 1 },
-]
+const play = (...events: LifecycleEvent[]): ReturnType<typeof playOn> =>
+  playOn(initialLifecycle, 0, events)
 
-describe('lifecycle', () => {
-  test('a start spawns a run, which is ready once it has loaded and answered', () => {
+const up: LifecycleEvent[] = [{ kind: 'start' }, ...readyEvents(1)]
+
+/** So many crashes, each as soon as the run has begun. */
+function crashes(count: number, reason = crash): LifecycleEvent[] {
+  return Array.from({ length: count }, (_, index): LifecycleEvent[] => [
+    exited(index + 1, reason),
+    { kind: 'backoff-over', runId: index + 1 },
+  ]).flat()
+}
+
+describe('a run', () => {
+  test('is ready once it has loaded and answered a token', () => {
     expect(play({ kind: 'start' }).effects).toEqual([{ kind: 'spawn', runId: 1 }])
     expect(play(...up.slice(0, 2)).effects).toEqual([{ kind: 'check', runId: 1 }])
-    expect(play(...up).life.state).toEqual({ kind: 'ready', runId: 1, readyAtMs: 2000 })
+    expect(play(...up).life.state).toEqual({
+      kind: 'ready',
+      runId: 1,
+      readyAtMs: 2000,
+      answeredWell: false,
+      badAnswers: 0,
+    })
   })
 
-  test('the first crash is followed by a new run at once', () => {
-    const { life, effects } = play(...up, exited(1))
-    expect(life.state).toMatchObject({ kind: 'starting', runId: 2 })
-    expect(life.restarts).toBe(1)
-    expect(effects).toEqual([{ kind: 'spawn', runId: 2 }])
+  test('that is refused is not started, has not died, and is tried again when something changes', () => {
+    const { life, effects } = play({ kind: 'start' }, { kind: 'refused', runId: 1, refusal })
+    expect(life).toMatchObject({ state: { kind: 'refused', refusal }, deaths: [], lastExit: null })
+    expect(effects).toEqual([{ kind: 'watch' }])
+    expect(playOn(life, 9000, [{ kind: 'changed' }]).effects).toEqual([{ kind: 'spawn', runId: 2 }])
   })
 
-  test('the second crash in a row waits', () => {
-    const { life, effects } = play(...up, exited(1), exited(2))
-    expect(life.state).toMatchObject({ kind: 'backoff', untilMs: 5000 })
-    expect(effects).toEqual([{ kind: 'wait', runId: 2, delayMs: 1000 }])
+  test('that is refused after a stop was asked for leaves the engine down', () => {
+    const { life } = play(
+      { kind: 'start' },
+      { kind: 'stop' },
+      { kind: 'refused', runId: 1, refusal },
+    )
+    expect(life.state).toEqual({ kind: 'down' })
   })
 
-  test('a crash after a long good run is a first crash again', () => {
-    const before = play(...up, exited(1)).life
-    const ready = [
-      { kind: 'loaded', runId: 2 },
-      { kind: 'answered', runId: 2 },
-    ] as const
-    const well = ready.reduce((life, event) => advance(life, event, 5000, settings).next, before)
-    const { next } = advance(well, exited(2), 5000 + settings.windowMs, settings)
-    expect(next.state).toMatchObject({ kind: 'starting', runId: 3 })
-    expect(next.deathsAtMs).toHaveLength(1)
+  test('that is condemned is killed and counts as dead for that reason', () => {
+    const condemned: LifecycleEvent = { kind: 'condemned', runId: 1, reason: hang }
+    expect(play(...up, condemned).effects).toEqual([{ kind: 'kill', runId: 1 }])
+    const { life } = play(...up, condemned, exited(1))
+    expect(life.lastExit?.reason).toEqual(hang)
+    expect(life.deaths).toHaveLength(1)
   })
 
-  test('a permanent cause fails at once, and a restart by the user tries again', () => {
-    const { life } = play({ kind: 'start' }, exited(1, missing))
+  test('that answers two requests in a row with an error of computing is condemned; one is forgiven', () => {
+    const bad: LifecycleEvent = { kind: 'bad-answer', runId: 1, reason: noGpuMemory }
+    const good: LifecycleEvent = { kind: 'good-answer', runId: 1 }
+    expect(play(...up, bad, good, bad).life.state.kind).toBe('ready')
+    const { life, effects } = play(...up, bad, good, bad, bad)
+    expect(life.state).toMatchObject({ kind: 'stopping', condemned: noGpuMemory })
+    expect(effects).toEqual([{ kind: 'kill', runId: 1 }])
+  })
+
+  test('that has been replaced changes nothing any more', () => {
+    const { life } = play(...up, exited(1))
+    for (const event of [...up.slice(1), exited(1), { kind: 'good-answer', runId: 1 } as const]) {
+      expect(advance(life, event, 9000, settings).next).toBe(life)
+    }
+  })
+
+  test('is explained later only while it is the last that ended', () => {
+    const reason: ExitReason = { ...crash, cause: 'killed-by-os', message: 'for want of memory' }
+    const told = { kind: 'explained', runId: 1, reason, evidence: [] } as const
+    expect(play(...up, exited(1), told).life.lastExit?.reason).toBe(reason)
+    const { life } = play(...up, exited(1), exited(2))
+    expect(advance(life, told, 9000, settings).next).toBe(life)
+  })
+})
+
+describe('after a death', () => {
+  test('the first new run begins at once, the second waits', () => {
+    const first = play(...up, exited(1))
+    expect(first.effects).toEqual([{ kind: 'spawn', runId: 2 }])
+    expect(first.life.restarts).toBe(1)
+    const second = play(...up, exited(1), exited(2))
+    expect(second.life.state).toMatchObject({ kind: 'backoff', untilMs: 5000 })
+    expect(second.effects).toEqual([{ kind: 'wait', runId: 2, delayMs: 1000 }])
+  })
+
+  test('five bring safe mode, three more the end', () => {
+    const four = play({ kind: 'start' }, ...crashes(4)).life
+    expect(four.profile.safeMode).toBe(false)
+    const five = play({ kind: 'start' }, ...crashes(5)).life
+    expect(five).toMatchObject({ state: { kind: 'starting' }, profile: { safeMode: true } })
+    const eight = play({ kind: 'start' }, ...crashes(8))
+    expect(eight.life.state).toMatchObject({ kind: 'failed', reason: crash })
+    expect(eight.life.deaths).toHaveLength(8)
+  })
+
+  test('failing watches for a change, which clears the past', () => {
+    const { life, effects } = play({ kind: 'start' }, exited(1, missing))
     expect(life.state).toMatchObject({ kind: 'failed', reason: missing })
-    expect(advance(life, { kind: 'restart' }, 9000, settings).effects).toEqual([
-      { kind: 'spawn', runId: 2 },
-    ])
+    expect(effects).toEqual([{ kind: 'watch' }])
+    const again = playOn(life, 9000, [{ kind: 'changed' }])
+    expect(again.effects).toEqual([{ kind: 'spawn', runId: 2 }])
+    expect(again.life.deaths).toEqual([])
   })
 
+  test.each(['start', 'restart'] as const)('%s clears the past of a failed engine', (kind) => {
+    const failed = play({ kind: 'start' }, ...crashes(8)).life
+    const { life, effects } = playOn(failed, 99_000, [{ kind }])
+    expect(effects).toEqual([{ kind: 'spawn', runId: 9 }])
+    expect(life).toMatchObject({ deaths: [], profile: normalProfile, wanted: 'up' })
+  })
+
+  test('restart leaves safe mode of a running engine', () => {
+    const safe = play({ kind: 'start' }, ...crashes(5)).life
+    const { life } = playOn(safe, 99_000, [...readyEvents(6), { kind: 'restart' }, exited(6)])
+    expect(life).toMatchObject({ profile: normalProfile, deaths: [], state: { kind: 'starting' } })
+  })
+
+  test('a want of GPU memory halves the context at once, as often as it can', () => {
+    const once = play(...up, exited(1, noGpuMemory), exited(2, noGpuMemory))
+    expect(once.effects).toEqual([{ kind: 'spawn', runId: 3 }])
+    expect(once.life.profile).toEqual({ safeMode: false, contextHalvings: 2 })
+    const { life } = playOn(once.life, 9000, [exited(3, noGpuMemory)])
+    expect(life).toMatchObject({ state: { kind: 'backoff' }, profile: { contextHalvings: 2 } })
+  })
+
+  const wellAfterMs = 5000 + settings.windowMs
+  test.each([
+    { how: 'died', end: [exited(2)] },
+    {
+      how: 'hung',
+      end: [{ kind: 'condemned', runId: 2, reason: hang } as const, exited(2)],
+    },
+  ])('a run that was well for long and then $how counts as the first death', ({ end }) => {
+    const well = playOn(play(...up, exited(1)).life, 5000, [
+      ...readyEvents(2),
+      { kind: 'good-answer', runId: 2 },
+    ]).life
+    const { life } = playOn(well, wellAfterMs, end)
+    expect(life.state).toMatchObject({ kind: 'starting', runId: 3 })
+    expect(life.deaths).toHaveLength(1)
+  })
+
+  test('a long run that answered no app clears nothing that never was ready', () => {
+    const idle = playOn(play({ kind: 'start' }, exited(1)).life, 5000, readyEvents(2)).life
+    const { life } = playOn(idle, wellAfterMs + 1000, [exited(2)])
+    expect(life.deaths).toHaveLength(2)
+  })
+
+  test('starts that fail count however slowly they come', () => {
+    let life = play({ kind: 'start' }).life
+    for (let run = 1; run <= 8; run += 1) {
+      const events: LifecycleEvent[] = [exited(run), { kind: 'backoff-over', runId: run }]
+      life = playOn(life, run * 400_000, events).life
+    }
+    expect(life.state.kind).toBe('failed')
+  })
+
+  test('an engine that serves a while between its deaths, which lie far apart, is kept up', () => {
+    let life = play({ kind: 'start' }).life
+    for (let run = 1; run <= 20; run += 1) {
+      const events = [
+        ...readyEvents(run),
+        exited(run),
+        { kind: 'backoff-over', runId: run } as const,
+      ]
+      life = playOn(life, run * 300_000, events).life
+    }
+    expect(life).toMatchObject({ state: { kind: 'starting' }, profile: { safeMode: false } })
+  })
+})
+
+describe('asked by the user', () => {
   test('a stop of a ready engine is polite, of a loading one it is not', () => {
-    expect(play(...up, { kind: 'stop' }).effects).toEqual([
-      { kind: 'stop', runId: 1, polite: true },
-    ])
-    expect(play({ kind: 'start' }, { kind: 'stop' }).effects).toEqual([
+    const stop: LifecycleEvent = { kind: 'stop' }
+    expect(play(...up, stop).effects).toEqual([{ kind: 'stop', runId: 1, polite: true }])
+    expect(play({ kind: 'start' }, stop).effects).toEqual([
       { kind: 'stop', runId: 1, polite: false },
     ])
   })
@@ -88,6 +241,7 @@ describe('lifecycle', () => {
     const { life, effects } = play(...up, { kind: 'stop' }, { kind: 'start' }, exited(1))
     expect(life.state).toMatchObject({ kind: 'starting', runId: 2 })
     expect(life.lastExit?.reason.cause).toBe('asked')
+    expect(life.deaths).toEqual([])
     expect(effects).toEqual([{ kind: 'spawn', runId: 2 }])
   })
 
@@ -102,62 +256,39 @@ describe('lifecycle', () => {
     expect(stops).toBe(1)
   })
 
-  test('a condemned run is killed and counts as a death for that reason', () => {
-    const hang: ExitReason = { cause: 'hang', permanent: false, message: 'no answer', hint: null }
-    const condemned: LifecycleEvent = { kind: 'condemned', runId: 1, reason: hang }
-    expect(play(...up, condemned).effects).toEqual([{ kind: 'kill', runId: 1 }])
-    const { life } = play(...up, condemned, exited(1))
-    expect(life.lastExit?.reason).toEqual(hang)
-    expect(life.deathsAtMs).toHaveLength(1)
+  test.each([
+    { name: 'backoff', events: [...up, exited(1), exited(2)] },
+    { name: 'failed', events: [{ kind: 'start' } as const, exited(1, missing)] },
+    {
+      name: 'refused',
+      events: [{ kind: 'start' } as const, { kind: 'refused', runId: 1, refusal } as const],
+    },
+    { name: 'asleep', events: [...up, { kind: 'unload' } as const, exited(1)] },
+  ])('a stop in $name is down at once', ({ name, events }) => {
+    expect(play(...events).life.state.kind).toBe(name)
+    expect(play(...events, { kind: 'stop' }).life.state).toEqual({ kind: 'down' })
   })
 
-  test('events of an older run change nothing', () => {
-    const { life } = play(...up, exited(1))
-    for (const event of [...up.slice(1), exited(1)]) {
-      expect(advance(life, event, 9000, settings).next).toBe(life)
-    }
+  test('an unload drains, sleeps, and a request wakes it', () => {
+    const unload: LifecycleEvent = { kind: 'unload' }
+    expect(play(...up, unload).effects).toEqual([{ kind: 'stop', runId: 1, polite: true }])
+    const asleep = play(...up, unload, exited(1)).life
+    expect(asleep).toMatchObject({ state: { kind: 'asleep' }, wanted: 'up', deaths: [] })
+    expect(playOn(asleep, 9000, [{ kind: 'wake' }]).effects).toEqual([{ kind: 'spawn', runId: 2 }])
   })
-})
 
-const eventOf = (runId: fc.Arbitrary<number>): fc.Arbitrary<LifecycleEvent> =>
-  fc.oneof(
-    fc.constantFrom<LifecycleEvent>({ kind: 'start' }, { kind: 'restart' }, { kind: 'stop' }),
-    fc.record({ kind: fc.constantFrom('loaded', 'answered', 'backoff-over'), runId }),
-    fc.record({ kind: fc.constant('condemned'), runId, reason: fc.constant(crash) }),
-    fc.record({
-      kind: fc.constant('exited'),
-      runId,
-      reason: fc.constantFrom(crash, missing),
-      atEpochMs: fc.constant(1),
-      jitter: fc.double({ min: 0, max: 1, noNaN: true }),
-    }),
-  )
+  test('a request that comes while it unloads wakes it as soon as it has ended', () => {
+    const { effects } = play(...up, { kind: 'unload' }, { kind: 'wake' }, exited(1))
+    expect(effects).toEqual([{ kind: 'spawn', runId: 2 }])
+  })
 
-/** The runs that a state says are alive. */
-function liveRunsOf({ state }: Lifecycle): number[] {
-  const alive = state.kind === 'ready' || state.kind === 'starting' || state.kind === 'stopping'
-  return alive ? [state.runId] : []
-}
+  test('an unload in backoff waits for a request instead of the next try', () => {
+    const { life } = play(...up, exited(1), exited(2), { kind: 'unload' })
+    expect(life.state).toEqual({ kind: 'asleep' })
+  })
 
-test('whatever happens, there is at most one live run and wanted is what was asked last', () => {
-  fc.assert(
-    fc.property(fc.array(eventOf(fc.integer({ min: 1, max: 6 })), { maxLength: 60 }), (events) => {
-      let life = initialLifecycle
-      let wanted = 'down'
-      const live = new Set<number>()
-      for (const [index, event] of events.entries()) {
-        if (event.kind === 'exited' && !live.delete(event.runId)) continue
-        const { next, effects } = advance(life, event, index * 1000, settings)
-        if (event.kind === 'start' || event.kind === 'restart') wanted = 'up'
-        if (event.kind === 'stop') wanted = 'down'
-        for (const effect of effects) if (effect.kind === 'spawn') live.add(effect.runId)
-        life = next
-        expect(life.wanted).toBe(wanted)
-        expect(live.size).toBeLessThanOrEqual(1)
-        expect([...live]).toEqual(liveRunsOf(life))
-        expect(life.state.kind === 'down' && wanted === 'up').toBe(false)
-      }
-    }),
-    { numRuns: 2000 },
-  )
+  test('a wake means nothing to an engine that was stopped', () => {
+    const { life } = play(...up, { kind: 'stop' }, exited(1))
+    expect(advance(life, { kind: 'wake' }, 9000, settings).next).toBe(life)
+  })
 })

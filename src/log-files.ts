@@ -2,45 +2,44 @@
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errnoOf, fileError } from '../errors.ts'
+import { errnoOf, fileError } from './errors.ts'
 
 const CHUNK_BYTES = 65_536
 /** A longer line is cut: one such line must not fill the memory. */
 export const MAX_LINE_BYTES = 1_048_576
 const NEWLINE = 10
 
-export type LogSource = 'daemon' | 'engine'
-
 /** The file being written; `daemon1.log` is the one before it, `daemon2.log` before that. */
-export function logFile(folder: string, source: LogSource, age = 0): string {
-  return join(folder, `${source}${age === 0 ? '' : age}.log`)
+export function logFile(folder: string, name: string, age = 0): string {
+  return join(folder, `${name}${age === 0 ? '' : age}.log`)
 }
 
 /** The file that is being written now, up to its last complete line: where a tail ends and following begins. */
 export interface LogEnd {
-  readonly source: LogSource
+  /** `daemon`, `engine` or `journal`. */
+  readonly name: string
   /** null when nothing has been written yet. */
   readonly file: FileHandle | null
   readonly endBytes: number
 }
 
-/** Opens the newest file of a source; the caller closes it. Throws `state-folder`. */
-export async function openLogEnd(folder: string, source: LogSource): Promise<LogEnd> {
-  const file = await openIfThere(logFile(folder, source))
+/** Opens the newest file of a log; the caller closes it. Throws `state-folder`. */
+export async function openLogEnd(folder: string, name: string): Promise<LogEnd> {
+  const file = await openIfThere(logFile(folder, name))
   const endBytes = file === null ? 0 : await completeBytes(file)
-  return { source, file, endBytes }
+  return { name, file, endBytes }
 }
 
 export async function closeLogEnd(end: LogEnd): Promise<void> {
   await end.file?.close()
 }
 
-/** The complete lines of one source before `end`, newest first, until the oldest file is used up. */
+/** The complete lines of one log before `end`, newest first, until the oldest file is used up. */
 export async function* readBackwards(folder: string, end: LogEnd): AsyncGenerator<string> {
   const newest = await end.file?.stat()
   if (end.file !== null) yield* linesBackwards(end.file, end.endBytes)
   for (let age = 1; ; age += 1) {
-    const file = await openIfThere(logFile(folder, end.source, age))
+    const file = await openIfThere(logFile(folder, end.name, age))
     if (file === null) return
     try {
       const { ino, size } = await file.stat()

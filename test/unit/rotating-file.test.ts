@@ -1,12 +1,16 @@
 import { EventEmitter, once } from 'node:events'
+import { watch } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { RotatingFile } from '../../../src/daemon/rotating-file.ts'
-import { FakeClock } from '../../helpers/fake-clock.ts'
-import { tempDir } from '../../helpers/temp-dir.ts'
+import { RotatingFile } from '../../src/rotating-file.ts'
+import { FakeClock } from '../helpers/fake-clock.ts'
+import { tempDir } from '../helpers/temp-dir.ts'
 
-function rotating(folder: string, more: { maxBytes?: number; keep?: number } = {}) {
+function rotating(
+  folder: string,
+  more: { maxBytes?: number; keep?: number; gatherMs?: number } = {},
+) {
   const clock = new FakeClock()
   const told: string[] = []
   const events = new EventEmitter()
@@ -15,6 +19,7 @@ function rotating(folder: string, more: { maxBytes?: number; keep?: number } = {
     name: 'daemon',
     maxBytes: 10_000,
     keep: 3,
+    gatherMs: 0,
     clock,
     onTrouble: (reason) => {
       told.push(`trouble ${reason}`)
@@ -29,6 +34,20 @@ function rotating(folder: string, more: { maxBytes?: number; keep?: number } = {
   return { clock, file, lost: once(events, 'lost'), told, troubled: once(events, 'trouble') }
 }
 
+/** Resolves once the file holds `text`, woken by the file system. */
+async function grows(path: string, text: string): Promise<void> {
+  const watcher = watch(path)
+  try {
+    for (;;) {
+      const changed = once(watcher, 'change')
+      if ((await readFile(path, 'utf8')) === text) return
+      await changed
+    }
+  } finally {
+    watcher.close()
+  }
+}
+
 describe('a rotating file', () => {
   it('goes on at the end of what is there', async () => {
     await using dir = await tempDir()
@@ -37,6 +56,24 @@ describe('a rotating file', () => {
     file.write('new')
     await file.close()
     expect(await readFile(file.path, 'utf8')).toBe('old\nnew\n')
+  })
+
+  it('begins a new line after one that a power loss cut', async () => {
+    await using dir = await tempDir()
+    await writeFile(dir.file('daemon.log'), 'old\nha')
+    const { file } = rotating(dir.path)
+    file.write('new')
+    await file.close()
+    expect(await readFile(file.path, 'utf8')).toBe('old\nha\nnew\n')
+  })
+
+  it('counts bytes, not characters, for the size of a file', async () => {
+    await using dir = await tempDir()
+    const { file } = rotating(dir.path, { maxBytes: 20, keep: 2 })
+    for (const line of ['ééé', '日本語', 'abc']) file.write(line)
+    await file.close()
+    expect(await readFile(dir.file('daemon1.log'), 'utf8')).toBe('ééé\n日本語\n')
+    expect(await readFile(dir.file('daemon.log'), 'utf8')).toBe('abc\n')
   })
 
   it('sets files aside at their size, loses no line and keeps only the newest', async () => {
@@ -131,6 +168,35 @@ describe('a rotating file', () => {
     const lines = (await readFile(file.path, 'utf8')).split('\n')
     expect(lines[0]).toBe('first')
     expect(lines).toHaveLength(1 + 1023 + 1 + 1)
+  })
+
+  it('writes the first line at once and gathers those that follow within its time', async () => {
+    await using dir = await tempDir()
+    await writeFile(dir.file('daemon.log'), '')
+    const { clock, file } = rotating(dir.path, { gatherMs: 50, maxBytes: 1e7 })
+    file.write('one')
+    await grows(file.path, 'one\n')
+    file.write('two')
+    file.write('three')
+    await clock.advance(49)
+    expect(await readFile(file.path, 'utf8')).toBe('one\n')
+    await clock.advance(1)
+    await grows(file.path, 'one\ntwo\nthree\n')
+    file.write('four')
+    await file.flush()
+    expect(await readFile(file.path, 'utf8')).toBe('one\ntwo\nthree\nfour\n')
+  })
+
+  it('gathers no more than fits into its memory', async () => {
+    await using dir = await tempDir()
+    const { file } = rotating(dir.path, { gatherMs: 1e9, maxBytes: 1e8 })
+    file.write('one')
+    await file.flush()
+    const line = 'x'.repeat(1000)
+    for (let index = 0; index < 300; index += 1) file.write(line)
+    await grows(file.path, `one\n${`${line}\n`.repeat(300)}`)
+    await file.close()
+    expect(file.lostLines).toBe(0)
   })
 
   it('counts what it could not write to the very end', async () => {

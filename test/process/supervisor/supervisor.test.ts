@@ -1,85 +1,8 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { z } from 'zod'
-import { systemClock } from '../../src/clock.ts'
-import type { ExitReason } from '../../src/engine.ts'
-import { recordEngine, reapOrphan } from '../../src/supervisor/orphan.ts'
-import { Supervisor, type SupervisorOptions } from '../../src/supervisor/supervisor.ts'
-import type { EngineState } from '../../src/supervisor/lifecycle.ts'
-import {
-  puppetEngine,
-  startPuppetControl,
-  type Puppet,
-  type PuppetControl,
-} from '../helpers/puppet.ts'
-import { RecordingLogger } from '../helpers/recording-logger.ts'
-import { tempDir } from '../helpers/temp-dir.ts'
-
-interface Scene {
-  readonly supervisor: Supervisor
-  readonly puppets: PuppetControl
-  readonly recordFile: string
-  readonly drains: () => number
-  /** Resolves with the state once it is of this kind. */
-  readonly until: <K extends EngineState['kind']>(kind: K) => Promise<EngineState & { kind: K }>
-  /** Starts the next puppet and takes it to `ready`. */
-  readonly readyPuppet: () => Promise<Puppet>
-}
-
-const recordSchema = z.object({ identity: z.string() })
-const never = new AbortController().signal
-
-function isOf<K extends EngineState['kind']>(
-  state: EngineState,
-  kind: K,
-): state is EngineState & { kind: K } {
-  return state.kind === kind
-}
-
-async function scene(changes: Partial<SupervisorOptions> = {}): Promise<Scene> {
-  const dir = await tempDir()
-  const puppets = await startPuppetControl()
-  const recordFile = dir.file('engine.json')
-  let drains = 0
-  const supervisor = new Supervisor({
-    engine: () => puppetEngine(puppets, dir.file('engine.sock')),
-    preflight: () => Promise.resolve(null),
-    restart: { baseDelayMs: 20, maxDelayMs: 40, windowMs: 600_000, maxDeaths: 4 },
-    graces: { exitGraceMs: 300, termGraceMs: 300 },
-    startTimeoutMs: 60_000,
-    drain: () => {
-      drains += 1
-      return Promise.resolve({ unfinished: 0 })
-    },
-    recordFile,
-    clock: systemClock,
-    log: new RecordingLogger(),
-    engineLog: () => undefined,
-    random: () => 0.5,
-    ...changes,
-  })
-  const until: Scene['until'] = async (kind) => {
-    for (;;) {
-      const { state } = supervisor.view().life
-      if (isOf(state, kind)) return state
-      await supervisor.changed(never)
-    }
-  }
-  onTestFinished(async () => {
-    supervisor.stop()
-    await until('down')
-    await puppets[Symbol.asyncDispose]()
-    await dir[Symbol.asyncDispose]()
-  })
-  const readyPuppet = async (): Promise<Puppet> => {
-    const puppet = await puppets.next()
-    await puppet.listening
-    await puppet.ready()
-    await until('ready')
-    return puppet
-  }
-  return { supervisor, puppets, recordFile, drains: () => drains, until, readyPuppet }
-}
+import { describe, expect, test } from 'vitest'
+import type { ExitReason } from '../../../src/engine.ts'
+import { puppetEngine } from '../../helpers/puppet.ts'
+import { slowRestart, supervisorScene as scene } from '../../helpers/supervisor-scene.ts'
+import { tempDir } from '../../helpers/temp-dir.ts'
 
 describe('supervisor', () => {
   test('it is ready only when the engine has loaded and answered a token', async () => {
@@ -109,7 +32,7 @@ describe('supervisor', () => {
 
   test('a loaded engine that cannot answer is ended and its death explained', async () => {
     const { supervisor, puppets, until } = await scene({
-      restart: { baseDelayMs: 60_000, maxDelayMs: 60_000, windowMs: 600_000, maxDeaths: 4 },
+      set: { restart: slowRestart },
     })
     supervisor.start()
     for (let run = 1; run <= 2; run += 1) {
@@ -154,7 +77,9 @@ describe('supervisor', () => {
       message: 'no file',
       hint: null,
     }
-    const { supervisor, until } = await scene({ preflight: () => Promise.resolve(reason) })
+    const { supervisor, until } = await scene({
+      preflight: () => Promise.resolve({ kind: 'cannot', reason }),
+    })
     supervisor.start()
     expect((await until('failed')).reason).toEqual(reason)
   })
@@ -228,8 +153,7 @@ describe('supervisor', () => {
 
   test('a start without any sign of progress is over at its deadline', async () => {
     const { supervisor, puppets, until } = await scene({
-      startTimeoutMs: 400,
-      restart: { baseDelayMs: 60_000, maxDelayMs: 60_000, windowMs: 600_000, maxDeaths: 4 },
+      set: { restart: slowRestart, startTimeoutMs: 400 },
     })
     supervisor.start()
     await (
@@ -241,43 +165,4 @@ describe('supervisor', () => {
     await until('backoff')
     expect(supervisor.view().life.lastExit?.reason.cause).toBe('start-timeout')
   })
-
-  test('a flood of output and a line of 10 MB hurt nothing', async () => {
-    let lines = 0
-    const { supervisor, readyPuppet, until } = await scene({ engineLog: () => (lines += 1) })
-    supervisor.start()
-    const puppet = await readyPuppet()
-    await puppet.say('x'.repeat(10 * 2 ** 20), 'stdout')
-    await puppet.print('garbage \u0000 line\n'.repeat(100_000), 'stderr')
-    await puppet.die('SIGKILL')
-    await readyPuppet()
-    await until('ready')
-    expect(lines).toBeGreaterThanOrEqual(100_001)
-  })
 })
-
-test('an engine left by a killed daemon is reaped by pid and start time, another process is not', async () => {
-  const { supervisor, readyPuppet, recordFile } = await scene()
-  supervisor.start()
-  const puppet = await readyPuppet()
-  await recordEngine(recordFile, process.pid)
-  const { identity } = recordSchema.parse(JSON.parse(readFileSync(recordFile, 'utf8')))
-  writeFileSync(recordFile, JSON.stringify({ identity, pid: puppet.pid }))
-  expect(await reapOrphan(recordFile, systemClock)).toBeNull()
-  expect(existsSync(recordFile)).toBe(false)
-
-  await recordEngine(recordFile, puppet.pid)
-  expect(await reapOrphan(recordFile, systemClock)).toBe(puppet.pid)
-  await puppet.closed
-  await readyPuppet()
-})
-
-test.each(['', '{"pid":', '[1]', '{"pid":"1","identity":"x"}'])(
-  'a damaged record %j kills nobody',
-  async (content) => {
-    await using dir = await tempDir()
-    const file = dir.file('engine.json')
-    writeFileSync(file, content)
-    expect(await reapOrphan(file, systemClock)).toBeNull()
-  },
-)

@@ -1,0 +1,61 @@
+/** The values by key to the Config that the parts are given. Pure. */
+import type { Config } from './config.ts'
+import type { SettingValues } from './schema.ts'
+
+export function toConfig(values: SettingValues): Config {
+  return {
+    model: {
+      path: values['model.path'],
+      alias: values['model.alias'],
+      contextTokens: values['model.contextTokens'],
+      slots: values['model.slots'],
+    },
+    engine: {
+      path: values['engine.path'],
+      extraArgs: values['engine.extraArgs'],
+      startTimeoutMs: values['engine.startTimeout'],
+      drainTimeoutMs: values['engine.drainTimeout'],
+      exitGraceMs: values['engine.exitGrace'],
+      termGraceMs: values['engine.termGrace'],
+    },
+    restart: restartOf(values),
+    health: healthOf(values),
+    power: { keepAwake: values['power.keepAwake'] },
+    proxy: {
+      host: values['proxy.host'],
+      port: values['proxy.port'],
+      holdTimeoutMs: values['proxy.holdTimeout'],
+      allowedHosts: values['proxy.allowedHosts'],
+      allowedOrigins: values['proxy.allowedOrigins'],
+    },
+    memory: {
+      budgetBytes: values['memory.budget'],
+      reserveBytes: values['memory.reserve'],
+    },
+    log: {
+      level: values['log.level'],
+      maxBytes: values['log.maxSize'],
+      keep: values['log.keep'],
+    },
+  }
+}
+
+function restartOf(values: SettingValues): Config['restart'] {
+  return {
+    baseDelayMs: values['restart.baseDelay'],
+    maxDelayMs: values['restart.maxDelay'],
+    windowMs: values['restart.window'],
+    safeModeAfter: values['restart.safeModeAfter'],
+    giveUpAfter: values['restart.giveUpAfter'],
+  }
+}
+
+function healthOf(values: SettingValues): Config['health'] {
+  return {
+    hangTimeoutMs: values['health.hangTimeout'],
+    scrapeIntervalMs: values['health.scrapeInterval'],
+    canaryTimeoutMs: values['health.canaryTimeout'],
+    canaryIntervalMs: values['health.canaryInterval'],
+    wakeGapMs: values['health.wakeGap'],
+  }
+}

@@ -1,0 +1,68 @@
+/** The config as it is now: what concerns the next run of the engine follows the file, the rest waits for the next daemon. */
+import type { Config } from '../config/config.ts'
+import { configError, type LoadedConfig } from '../config/load-config.ts'
+import type { WriteJournal } from '../journal.ts'
+
+/** Read anew before each run of the engine; every other section is in use already. */
+const liveSections = ['model', 'engine', 'restart', 'health'] as const
+
+export interface LiveConfig {
+  current(): Config
+  /** Reads file, environment and flags again. One with mistakes changes nothing: that is told. Never rejects. */
+  refresh(): Promise<void>
+}
+
+export function createLiveConfig(
+  first: Config,
+  load: () => Promise<LoadedConfig>,
+  journal: WriteJournal,
+): LiveConfig {
+  let config = first
+  let lastTold = ''
+  const tell = (message: string, hint: string): void => {
+    if (message === lastTold) return
+    lastTold = message
+    journal({ kind: 'changed', message, hint })
+  }
+  return {
+    current: () => config,
+    refresh: async () => {
+      const loaded = await load()
+      if (loaded.kind === 'invalid') {
+        const message = configError(loaded.problems).message
+        return tell(
+          `The config has mistakes, so the last good one is kept: ${message}`,
+          mistakesHint,
+        )
+      }
+      const { live, waiting } = changedSections(config, loaded.config)
+      if (waiting.length > 0) {
+        tell(`The config changed in [${waiting.join('], [')}]`, waitingHint)
+      }
+      if (live.length === 0) return
+      const { model, engine, restart, health } = loaded.config
+      config = { ...config, model, engine, restart, health }
+      lastTold = ''
+      tell(`The config changed in [${live.join('], [')}]: used from this run of the engine on`, '')
+    },
+  }
+}
+
+const mistakesHint = 'Correct the config file; oss20bd config shows what is wrong'
+const waitingHint = 'It is used once the daemon is started anew: oss20bd stop, then oss20bd start'
+
+/** Which sections differ: those that the next run takes up, and those that wait. Pure. */
+export function changedSections(
+  before: Config,
+  after: Config,
+): { readonly live: readonly string[]; readonly waiting: readonly string[] } {
+  const sections: readonly (keyof Config)[] = [...liveSections, 'proxy', 'memory', 'power', 'log']
+  const changed = sections.filter(
+    (section) => JSON.stringify(before[section]) !== JSON.stringify(after[section]),
+  )
+  const isLive = new Set<string>(liveSections)
+  return {
+    live: changed.filter((section) => isLive.has(section)),
+    waiting: changed.filter((section) => !isLive.has(section)),
+  }
+}
