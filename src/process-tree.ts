@@ -1,6 +1,8 @@
 /** A process and all that come from it: found by their parents, ended one by one, each only while it is still itself. */
 import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock } from './clock.ts'
 import { errnoOf } from './errors.ts'
 import {
@@ -158,20 +160,29 @@ export function listProcesses(platform: NodeJS.Platform): Promise<ListedProcess[
   return platform === 'linux' ? listProc() : listPs()
 }
 
+/** So many files are read before others get their turn: about half a millisecond. */
+const readAtOnce = 32
+
 async function listProc(): Promise<ListedProcess[]> {
   const bootId = await readBootId()
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const found: ListedProcess[] = []
-  // A few at a time: reading hundreds at once holds up the event loop for tens of milliseconds.
-  const lane = async (): Promise<void> => {
-    for (let pid = pids.pop(); pid !== undefined; pid = pids.pop()) {
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-      const listed = parseStat(stat, bootId)
-      if (listed !== null) found.push(listed)
-    }
+  for (const [index, pid] of pids.entries()) {
+    if (index % readAtOnce === readAtOnce - 1) await nextTurn()
+    // Not through the thread pool: the kernel has the text ready, and the way there and back costs ten times as much.
+    const listed = parseStat(readStat(pid), bootId)
+    if (listed !== null) found.push(listed)
   }
-  await Promise.all(Array.from({ length: 8 }, lane))
   return found
+}
+
+/** Empty for a process that has gone meanwhile. */
+function readStat(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** One `/proc/PID/stat`; null for a dead process and for what is cut short. Pure. */

@@ -26,6 +26,11 @@ async function fingerprint(file: string): Promise<Fingerprint> {
   }
 }
 
+/** Whether the same files are as they were. */
+export function isSame(now: Fingerprints, before: Fingerprints): boolean {
+  return now.size === before.size && [...now].every(([file, print]) => before.get(file) === print)
+}
+
 /**
  * Resolves with the files that differ from `seen`, once they are the same at two looks in a row: one
  * that is still being written is not ready to be tried. Rejects when `signal` aborts.

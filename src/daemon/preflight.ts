@@ -10,7 +10,7 @@ import type { WriteJournal } from '../journal.ts'
 import { assertExecutable, readEngineVersion } from '../llama/engine-info.ts'
 import { checkModelFile, type ModelFileCheck } from '../model/model-file.ts'
 import type { PreflightVerdict } from '../supervisor/supervisor-options.ts'
-import { type Fingerprints, fingerprintsOf, untilFilesChange } from './file-change.ts'
+import { type Fingerprints, fingerprintsOf, isSame, untilFilesChange } from './file-change.ts'
 import type { LiveConfig } from './live-config.ts'
 
 export interface PreflightOptions {
@@ -31,6 +31,7 @@ export class Preflight {
   testModel = false
   /** As they were when last looked at, so that no change falls between a look and the watch. */
   #seen: Fingerprints = new Map()
+  #wasGood = false
   /** The fingerprint of the engine file that was last asked for its version. */
   #versionOf: string | undefined
 
@@ -41,15 +42,27 @@ export class Preflight {
     this.modelFile = modelPath(config, options.paths)
   }
 
-  /** Reads the config anew first. Never throws for what is wrong with a file. */
+  /**
+   * Reads the config anew first. What has not changed since it was last found good is not looked at
+   * again: after a crash every millisecond counts. Never throws for what is wrong with a file.
+   */
   async check(): Promise<PreflightVerdict> {
-    const { config, configFile, paths } = this.#options
+    const { config, paths } = this.#options
+    const before = await this.#look()
+    if (this.#wasGood && isSame(before, this.#seen)) return { kind: 'go' }
     await config.refresh()
     const engine = enginePath(config.current(), paths)
     const model = modelPath(config.current(), paths)
-    this.#seen = await fingerprintsOf([configFile, engine, model])
+    this.#seen = await this.#look()
     const reason = (await this.#checkEngine(engine)) ?? (await this.#checkModel(model))
+    this.#wasGood = reason === null
     return reason === null ? { kind: 'go' } : { kind: 'cannot', reason }
+  }
+
+  #look(): Promise<Fingerprints> {
+    const { config, configFile, paths } = this.#options
+    const now = config.current()
+    return fingerprintsOf([configFile, enginePath(now, paths), modelPath(now, paths)])
   }
 
   /** Resolves once the config, the engine or the model is not what it was at the last check; tells which. */

@@ -8,7 +8,7 @@ export const maxLineBytes = 16 * 1024
  * So many lines are told per turn of the event loop; the rest wait. Otherwise a flood, read at a gigabyte a
  * second, would keep everything else of the daemon waiting.
  */
-export const linesPerTurn = 250
+export const linesPerTurn = 60
 
 /** What may wait to be told. Beyond it the older half is dropped: the last lines explain a death. */
 export const maxWaitingBytes = 2 * 2 ** 20

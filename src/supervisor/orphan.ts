@@ -37,17 +37,15 @@ const goneLimitMs = 10_000
 const maxRecordBytes = 64 * 1024
 
 /**
- * Writes down the running engine, atomically; then once more with what it has started so far. A
- * process already gone is not written: by then the file may tell of the next one.
+ * Writes down the running engine, atomically. A process already gone is not written: by then the file
+ * may tell of the next one. `andItsOwn`: with what it has started so far; to list processes takes long,
+ * so the first record is without, or a daemon killed meanwhile leaves an engine that nobody knows.
  */
-export async function recordEngine(file: string, pid: number): Promise<void> {
+export async function recordEngine(file: string, pid: number, andItsOwn: boolean): Promise<void> {
   const identity = await readProcessIdentity(pid)
   if (identity === null) return
-  // First without descendants: to list processes takes long, and a daemon killed before this is done
-  // leaves an engine that nobody knows.
-  await writeRecord(file, { pid, identity, descendants: [] })
-  const descendants = await descendantsOf(pid).catch(() => [])
-  if (descendants.length > 0) await writeRecord(file, { pid, identity, descendants })
+  const descendants = andItsOwn ? await descendantsOf(pid).catch(() => []) : []
+  await writeRecord(file, { pid, identity, descendants })
 }
 
 async function writeRecord(file: string, record: EngineRecord): Promise<void> {

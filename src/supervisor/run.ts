@@ -93,7 +93,7 @@ export class Run {
     this.#phase = 'ready'
     tell({ kind: 'check-passed' })
     // Again: a script around the engine had not started it yet when it was written down first.
-    await Promise.all([this.#writeDown(), this.#watchVitals()])
+    await Promise.all([this.#writeDown(true), this.#watchVitals()])
   }
 
   /** Asks for one token with a deadline, if it is ready; `why` is for the log. */
@@ -104,7 +104,7 @@ export class Run {
   async #watchExit(): Promise<void> {
     const { clock, engine, tell } = this.#options
     const { pid } = this.child
-    const written = this.#writeDown()
+    const written = this.#writeDown(false)
     const { exitCode, signal, lastLines, ...rest } = await this.child.exited
     this.#over.abort()
     const ranMs = pid === null ? null : Math.round(clock.monotonicMs() - this.#startedAtMs)
@@ -117,10 +117,10 @@ export class Run {
   }
 
   /** A full disk must not cost us the engine; it leaves with us anyway when its stdin closes. */
-  async #writeDown(): Promise<void> {
+  async #writeDown(andItsOwn: boolean): Promise<void> {
     const { log, recordFile } = this.#options
     if (this.child.pid === null) return
-    await recordEngine(recordFile, this.child.pid).catch((error: unknown) =>
+    await recordEngine(recordFile, this.child.pid, andItsOwn).catch((error: unknown) =>
       log.warn('cannot write down the engine', { error: messageOf(error) }),
     )
   }

@@ -43,7 +43,7 @@ describe('endOrphan()', () => {
     const { file } = await place()
     const { engine, pid } = await stubborn()
     const tree = await descendantsOf(pid)
-    await recordEngine(file, pid)
+    await recordEngine(file, pid, true)
     const gone = once(engine, 'exit')
     const end = await endOrphan(file, systemClock)
     expect(end).toEqual({ kind: 'ended', pids: [pid, ...tree.map((one) => one.pid)] })
@@ -56,7 +56,7 @@ describe('endOrphan()', () => {
     const { file } = await place()
     const { engine, pid } = await stubborn()
     const tree = await descendantsOf(pid)
-    await recordEngine(file, pid)
+    await recordEngine(file, pid, true)
     engine.kill('SIGKILL')
     await once(engine, 'exit')
     const pids = tree.map((one) => one.pid)
@@ -77,7 +77,7 @@ describe('endOrphan()', () => {
   test('gives up waiting for what SIGKILL does not end, and says so', async () => {
     const { file } = await place()
     const { pid } = await stubborn()
-    await recordEngine(file, pid)
+    await recordEngine(file, pid, true)
     const spy = vi.spyOn(process, 'kill').mockReturnValue(true)
     onTestFinished(() => spy.mockRestore())
     const clock = new FakeClock()
@@ -96,7 +96,7 @@ describe('endOrphan()', () => {
   test('goes on when it may not end it', async () => {
     const { file } = await place()
     const { pid } = await stubborn()
-    await recordEngine(file, pid)
+    await recordEngine(file, pid, true)
     const spy = vi.spyOn(process, 'kill').mockImplementation(() => {
       throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' })
     })
@@ -141,16 +141,16 @@ describe('endOrphan()', () => {
   })
 })
 
-describe('recordEngine()', () => {
+describe('recordEngine(, true)', () => {
   test('does not write down what is gone, and leaves no draft behind', async () => {
     const { dir, file } = await place()
     const { engine, pid } = await stubborn()
-    await recordEngine(file, pid)
+    await recordEngine(file, pid, true)
     expect(recordSchema.parse(JSON.parse(await readFile(file, 'utf8'))).pid).toBe(pid)
     await rename(file, dir.file('kept'))
     engine.kill('SIGKILL')
     await once(engine, 'exit')
-    await recordEngine(file, pid)
+    await recordEngine(file, pid, true)
     expect(existsSync(file)).toBe(false)
     expect(existsSync(`${file}.${pid}.new`)).toBe(false)
   })
