@@ -1,29 +1,48 @@
 /**
  * npm run bench: what the product promises in numbers, all sides in one run, alternating.
- * Prints a table and writes bench/results/<time>.json. `--quick` shortens the idle minute and the rounds.
+ * Prints a table and writes bench/results/<time>.json.
+ *
+ *   --only NAME[,NAME]  these parts only: status, latency, rss, crash, idle (with the real engine), and those of
+ *                       supervision.mjs (with a stand-in): respawn, log-cpu, loop (all loop-...), loop-idle, ...
+ *   --rounds N          how often each part of supervision.mjs is measured; the table shows medians (default 3)
+ *   --quick             shorter, one round
+ *   --root FOLDER       measure the build of another checkout (default: this one)
+ *   --profile FOLDER    write CPU profiles of the daemon there (supervision.mjs only); see cpu-profile.mjs
+ *   --latency           the added latency only, three times, and no file
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
-import { cpus, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { cpus, loadavg, tmpdir } from 'node:os'
+import { dirname, join, resolve as resolvePath } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { createLlamaEngine } from '../dist/llama/llama-engine.js'
-import { writeTestModel } from '../dist/model/test-model.js'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { cpuSeconds, median } from './numbers.mjs'
+import { cleanUpNow, measureSupervision, SUPERVISION } from './supervision.mjs'
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const here = join(dirname(fileURLToPath(import.meta.url)), '..')
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    rounds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    root: { type: 'string', default: here },
+    profile: { type: 'string' },
+    latency: { type: 'boolean', default: false },
+  },
+})
+const { quick } = options
+const root = resolvePath(options.root)
 const cli = join(root, 'bin', 'oss20bd')
-const quick = process.argv.includes('--quick')
 const engineFolder = process.env.OSS20BD_TEST_ENGINE
-if (engineFolder === undefined) throw new Error('Start it with: npm run bench')
+const fromDist = (file) => import(pathToFileURL(join(root, 'dist', file)).href)
 
 const home = mkdtempSync(join(tmpdir(), 'oss20bd-bench-'))
 const port = 20_000 + (process.pid % 10_000)
 const env = { ...process.env, OSS20BD_HOME: home, OSS20BD_PROXY_PORT: String(port) }
 delete env.OSS20BD_TEST_ENGINE
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
 const status = () => JSON.parse(execFileSync(process.execPath, [cli, 'status', '--json'], { env }))
 
 /** One request; resolves with its body once it has ended. */
@@ -60,6 +79,7 @@ async function prepareHome() {
     join(engineFolder, 'templates', 'openai-gpt-oss-120b.jinja'),
     'utf8',
   )
+  const { writeTestModel } = await fromDist('model/test-model.js')
   await writeTestModel(join(home, 'models', 'current'), { template })
   execFileSync(process.execPath, [cli, 'start'], { env, stdio: 'inherit' })
 }
@@ -92,18 +112,6 @@ async function rssAfterRequests(count) {
   return { requests: count, rssMB: (rssKiB * 1024) / 1e6 }
 }
 
-/** CPU seconds of a process so far, from /proc, or from ps where there is none. */
-function cpuSeconds(pid) {
-  if (process.platform === 'linux') {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / 100
-  }
-  const [minutes, seconds] = execFileSync('ps', ['-o', 'time=', '-p', String(pid)], {
-    encoding: 'utf8',
-  }).split(':')
-  return Number(minutes) * 60 + Number(seconds)
-}
-
 async function idleCpu() {
   const { pid } = status().daemon
   const seconds = quick ? 10 : 60
@@ -113,8 +121,9 @@ async function idleCpu() {
 }
 
 /** The engine alone: from spawn to the line that says ready. */
-function coldStartMs() {
-  const engine = createLlamaEngine({
+async function coldStartMs() {
+  const { createLlamaEngine } = await fromDist('llama/llama-engine.js')
+  const wanted = {
     file: join(engineFolder, 'bin', 'llama-server'),
     modelPath: join(home, 'models', 'current'),
     alias: 'gpt-oss-20b',
@@ -124,7 +133,8 @@ function coldStartMs() {
     cacheRamMiB: 1024,
     extraArgs: [],
     xdgConfigHome: join(home, 'engine-config'),
-  })
+  }
+  const engine = createLlamaEngine(wanted, { safeMode: false, contextHalvings: 0 })
   rmSync(engine.socketPath, { force: true })
   const startedAtMs = performance.now()
   return new Promise((resolve, reject) => {
@@ -200,65 +210,150 @@ async function addedLatency() {
   }
 }
 
-function report(results) {
-  const rows = [
-    [
-      'oss20bd status / node -e 0',
-      `${results.status.ratio.toFixed(2)}x`,
-      '<= 2.5x',
-      results.status.ratio <= 2.5,
+/** The parts that need the real engine: `measure`, and the rows of what it measured. */
+const PARTS = {
+  status: {
+    measure: statusSpeed,
+    rows: ({ ratio }) => [row('oss20bd status / node -e 0', ratio, 'x', 2.5)],
+  },
+  latency: {
+    measure: addedLatency,
+    rows: ({ addedMs }) => [row('added latency p50', addedMs, 'ms', 0.4)],
+  },
+  rss: {
+    measure: () => rssAfterRequests(1000),
+    rows: ({ requests, rssMB }) => [row(`RSS after ${requests} requests`, rssMB, 'MB', 100)],
+  },
+  crash: {
+    measure: crashToAnswer,
+    rows: ({ addedMs }) => [row('crash to answer, over cold start', addedMs, 'ms', 200)],
+  },
+  idle: {
+    measure: idleCpu,
+    rows: ({ seconds, percentOfOneCore }) => [
+      row(`idle CPU over ${seconds} s`, percentOfOneCore, '%', 0.5),
     ],
-    [
-      `RSS after ${results.rss.requests} requests`,
-      `${results.rss.rssMB.toFixed(1)} MB`,
-      '<= 100 MB',
-      results.rss.rssMB <= 100,
-    ],
-    [
-      `idle CPU over ${results.idle.seconds} s`,
-      `${results.idle.percentOfOneCore.toFixed(2)} %`,
-      '< 0.5 %',
-      results.idle.percentOfOneCore < 0.5,
-    ],
-    [
-      'crash to answer, over cold start',
-      `${results.crash.addedMs.toFixed(0)} ms`,
-      '<= 200 ms',
-      results.crash.addedMs <= 200,
-    ],
-    [
-      'added latency p50',
-      `${results.latency.addedMs.toFixed(3)} ms`,
-      '<= 0.4 ms',
-      results.latency.addedMs <= 0.4,
-    ],
-  ]
-  for (const [name, value, bound, good] of rows) {
+  },
+}
+
+function row(name, value, unit, atMost) {
+  return { name, value, unit, goal: `<= ${atMost} ${unit}`, ok: value <= atMost }
+}
+
+function report(rows) {
+  for (const { name, value, unit, goal, ok, runs, note, leftOut } of rows) {
+    if (leftOut !== undefined) {
+      console.log(`${name.padEnd(46)} left out: ${leftOut}`)
+      continue
+    }
+    const verdict = ok === null ? '' : ok ? 'ok' : 'MISSED'
+    const spread = runs?.length > 1 ? ` [${runs.map(inShort).join(' ')}]` : ''
+    const cells = [
+      name.padEnd(46),
+      `${inShort(value)} ${unit}`.padStart(11),
+      (goal ?? '').padEnd(10),
+      verdict.padEnd(6),
+    ]
+    console.log(`${cells.join('  ')}  ${note ?? ''}${spread}`.trimEnd())
+  }
+}
+
+function inShort(number) {
+  return number.toFixed(Math.abs(number) < 10 ? 2 : 1)
+}
+
+/** The names asked for; `loop` stands for all that begin with `loop-`. */
+function wantedNames() {
+  const all = [...Object.keys(PARTS), ...Object.keys(SUPERVISION)]
+  if (options.only === undefined) return all
+  const asked = options.only.split(',')
+  const isMeant = (name, word) => name === word || name.startsWith(`${word}-`)
+  const unknown = asked.filter((word) => !all.some((name) => isMeant(name, word)))
+  if (unknown.length > 0) {
+    console.error(`Cannot measure ${unknown.join(', ')}: --only takes ${all.join(', ')}`)
+    process.exit(2)
+  }
+  return all.filter((name) => asked.some((word) => isMeant(name, word)))
+}
+
+async function latencyOnly() {
+  for (let run = 0; run < 3; run += 1) {
+    const { directMs, throughPortMs, addedMs } = await addedLatency()
+    const [direct, through, added] = [directMs, throughPortMs, addedMs].map((ms) => ms.toFixed(3))
     console.log(
-      `${name.padEnd(34)} ${value.padStart(12)}   ${bound.padEnd(10)} ${good ? 'reached' : 'NOT reached'}`,
+      `added latency p50: ${added} ms (engine ${direct} ms, through the port ${through} ms)`,
     )
   }
 }
 
-try {
-  await prepareHome()
+/** Runs `work` with the daemon and the real engine. */
+async function withRealEngine(work) {
+  if (engineFolder === undefined) throw new Error('Start it with: npm run bench')
+  try {
+    await prepareHome()
+    return await work()
+  } finally {
+    spawnSync(process.execPath, [cli, 'stop'], { env, stdio: 'inherit' })
+  }
+}
+
+async function everything() {
+  const names = wantedNames()
   const results = {
     at: new Date().toISOString(),
     node: process.version,
     cpu: cpus()[0]?.model,
-    status: statusSpeed(),
-    latency: await addedLatency(),
-    rss: await rssAfterRequests(1000),
-    crash: await crashToAnswer(),
-    idle: await idleCpu(),
+    cores: cpus().length,
+    load: [loadavg()],
   }
-  report(results)
-  const folder = join(root, 'bench', 'results')
+  const rows = []
+  const parts = names.filter((name) => Object.hasOwn(PARTS, name))
+  if (parts.length > 0) {
+    await withRealEngine(async () => {
+      for (const name of parts) {
+        console.error(name)
+        results[name] = await PARTS[name].measure()
+        rows.push(...PARTS[name].rows(results[name]))
+      }
+    })
+    results.load.push(loadavg())
+  }
+  const supervision = await measureSupervision({
+    root,
+    names: names.filter((name) => Object.hasOwn(SUPERVISION, name)),
+    rounds: Number(options.rounds ?? (quick ? 1 : 3)),
+    quick,
+    profiles: options.profile,
+    tell: (text) => console.error(text),
+  })
+  rows.push(...supervision.rows)
+  results.load.push(loadavg())
+  Object.assign(results, { supervision: supervision.figures, rows })
+  report(rows)
+  const loads = results.load.map(([oneMinute]) => oneMinute.toFixed(1))
+  console.log(`${results.cores} cores, load average ${loads.join(', ')} from start to end`)
+  write(results)
+}
+
+function write(results) {
+  const folder = join(here, 'bench', 'results')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, `${results.at.replaceAll(':', '-')}.json`)
   writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`)
   console.log(`Written: ${file}`)
-} finally {
-  spawnSync(process.execPath, [cli, 'stop'], { env, stdio: 'inherit' })
-  rmSync(home, { recursive: true, force: true })
 }
+
+process.on('exit', () => {
+  cleanUpNow()
+  rmSync(home, { recursive: true, force: true, maxRetries: 5 })
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    // The real engine's daemon runs in the background, and not on its own.
+    spawnSync(process.execPath, [cli, 'stop'], { env, stdio: 'ignore' })
+    process.exit(1)
+  })
+}
+
+if (options.latency) await withRealEngine(latencyOnly)
+else await everything()

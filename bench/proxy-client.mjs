@@ -146,14 +146,33 @@ function fail(res) {
 }
 
 async function viaOurs(socketPath, dist) {
-  const file = join(dist, 'proxy', 'proxy-server.js')
-  const { createProxyServer } = await import(pathToFileURL(file).href)
+  const load = (file) => import(pathToFileURL(join(dist, ...file.split('/'))).href)
+  const { createProxyServer } = await load('proxy/proxy-server.js')
+  const { createModelNames } = await load('proxy/aliases.js')
+  const { createRequestLog } = await load('proxy/accounting/request-log.js')
   const quiet = () => {}
-  const proxy = createProxyServer({
+  const clock = {
+    nowMs: Date.now,
+    monotonicMs: () => performance.now(),
+    sleep: () => new Promise(quiet),
+  }
+  return createProxyServer({
     host: '127.0.0.1',
     port: 0,
-    models: [],
+    names: createModelNames({ base: 'gpt-oss-20b', aliases: [] }),
+    tokens: { check: () => ({ kind: 'open' }) },
+    requests: createRequestLog({ clock }),
     holdTimeoutMs: 1000,
+    continueStreams: true,
+    limits: {
+      keepBytes: 16 * 2 ** 20,
+      heldBytes: 256 * 2 ** 20,
+      bodyBytes: 100_000_000,
+      uploadTimeoutMs: 30_000,
+      headersTimeoutMs: 60_000,
+      queued: 100,
+      connections: 12_000,
+    },
     allowedHosts: [],
     allowedOrigins: [],
     upstream: {
@@ -163,15 +182,10 @@ async function viaOurs(socketPath, dist) {
     },
     onAnswer: quiet,
     onBusy: quiet,
-    clock: {
-      nowMs: Date.now,
-      monotonicMs: () => performance.now(),
-      sleep: () => new Promise(quiet),
-    },
+    clock,
     log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
     findPortHolder: async () => null,
   })
-  return proxy
 }
 
 /** In the proxy's own process: serve, tell the port, live until the parent goes. */

@@ -39,6 +39,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/status.ts'),
   },
   {
+    name: 'requests',
+    summary: 'Show what is open at the port and what came last, once or live',
+    load: () => import('./commands/requests.ts'),
+  },
+  {
+    name: 'cancel [ID]',
+    summary: 'End one open request',
+    load: () => import('./commands/cancel.ts'),
+  },
+  {
+    name: 'token [ACTION] [NAME]',
+    summary: 'Let an app in by a token: add NAME, list, revoke NAME',
+    load: () => import('./commands/token.ts'),
+  },
+  {
     name: 'logs',
     summary: 'Show or follow what the daemon and the engine wrote',
     load: () => import('./commands/logs.ts'),

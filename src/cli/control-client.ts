@@ -13,19 +13,35 @@ import { field, isRecord, parseJson } from './json.ts'
 const ANSWER_TIMEOUT_MS = 10_000
 const MAX_ANSWER_BYTES = 1_048_576
 
+interface Question {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly timeoutMs?: number
+}
+
 /** Sends one request and reads the Status it answers. Throws `daemon-not-running`, `timeout` or what the daemon says. */
-export async function askDaemon(
+export function askDaemon(
   socketPath: string,
   method: 'GET' | 'POST',
   path: string,
   timeoutMs: number = ANSWER_TIMEOUT_MS,
 ): Promise<Status> {
+  return askDaemonFor(isStatus, socketPath, { method, path, timeoutMs })
+}
+
+/** As `askDaemon`, for any other answer that `isAnswer` knows. */
+export async function askDaemonFor<Answer>(
+  isAnswer: (value: unknown) => value is Answer,
+  socketPath: string,
+  { method, path, timeoutMs = ANSWER_TIMEOUT_MS }: Question,
+): Promise<Answer> {
   const deadline = AbortSignal.timeout(timeoutMs)
   try {
     const response = await open(socketPath, method, path, deadline)
     const body = parseJson(await readBody(response))
     if ((response.statusCode ?? 500) >= 400) throw refusal(body)
-    return asStatus(body)
+    if (isAnswer(body)) return body
+    throw unreadable()
   } catch (error) {
     throw deadline.aborted ? noAnswer(timeoutMs) : explain(error)
   }

@@ -143,7 +143,7 @@ function usageError(found: string, argv: readonly string[]): Oss20bdError {
       hint: `Did you mean: oss20bd ${meant}`,
     })
   }
-  const known = COMMANDS.some((entry) => entry.name === typed)
+  const known = COMMANDS.some((entry) => entry.name.split(' ')[0] === typed)
   return new Oss20bdError('usage', `Cannot read the command line: ${found.trim()}`, {
     hint: `See: oss20bd ${known ? `${typed} ` : ''}--help`,
   })

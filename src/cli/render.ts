@@ -70,8 +70,8 @@ function exitHint(status: Status, paint: Paint): readonly string[] {
 }
 
 function requestsText(proxy: Status['proxy']): string {
-  const { inFlight, queued, held, replayed, failed } = proxy
-  return `${inFlight} in flight, ${queued} queued, ${held} held, ${replayed} replayed, ${failed} failed`
+  const { inFlight, queued, held, replayed, continued, failed } = proxy
+  return `${inFlight} in flight, ${queued} queued, ${held} held, ${replayed} replayed, ${continued} continued, ${failed} failed`
 }
 
 function speedText({

@@ -39,6 +39,17 @@ export interface Config {
     readonly holdTimeoutMs: number
     readonly allowedHosts: readonly string[]
     readonly allowedOrigins: readonly string[]
+    readonly aliases: readonly string[]
+    readonly continueStreams: boolean
+    readonly limits: {
+      readonly queued: number
+      readonly keepBytes: number
+      readonly heldBytes: number
+      readonly bodyBytes: number
+      readonly uploadTimeoutMs: number
+      readonly headersTimeoutMs: number
+      readonly connections: number
+    }
   }
   readonly memory: { readonly budgetBytes: number | null; readonly reserveBytes: number }
   readonly log: {

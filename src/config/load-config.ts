@@ -141,6 +141,8 @@ function checkTogether(settled: ReadonlyMap<SettingKey, Judged>): ConfigProblem[
   return [
     ...atLeast(settled, 'restart.maxDelay', 'restart.baseDelay'),
     ...atLeast(settled, 'memory.budget', 'memory.reserve'),
+    ...atLeast(settled, 'proxy.heldSize', 'proxy.keepSize'),
+    ...atLeast(settled, 'proxy.maxBodySize', 'proxy.keepSize'),
   ]
 }
 

@@ -1,5 +1,6 @@
 /** Every config key: what it means, what is allowed, and its default with the reason. Pure. */
 import { z } from 'zod'
+import { PROXY_SETTINGS } from './proxy-settings.ts'
 import { boolean, bytes, duration, integer, list, optional, path, text } from './setting.ts'
 
 export const SETTINGS = {
@@ -119,39 +120,7 @@ export const SETTINGS = {
       'an answer that takes minutes should not be cut by idle sleep; the lid still puts it to sleep',
     description: 'Whether the machine is kept from idle sleep while a request is being answered',
   }),
-  'proxy.host': text(z.string().regex(/^[\w.:-]+$/), 'an IP address or a host name', {
-    default: '127.0.0.1',
-    reason: 'only this machine can reach it',
-    description: 'The address that the public port listens on',
-  }),
-  'proxy.port': integer(0, 65_535, {
-    default: 8020,
-    reason: 'not used by other well-known model servers',
-    description: 'The public port; 0 takes any free one',
-  }),
-  'proxy.holdTimeout': duration('0s', {
-    default: '120s',
-    reason: 'covers a restart with a load from a slow disk; load progress renews it',
-    description: 'How long a request is held while the engine starts or restarts',
-  }),
-  'proxy.allowedHosts': list(
-    z.string().regex(/^[\w.:[\]-]+$/),
-    'a list of host names, as "mac.local"',
-    {
-      default: [],
-      reason: 'loopback names are always allowed; any other could be a DNS rebinding attack',
-      description: 'Further names that a request may have in its Host header',
-    },
-  ),
-  'proxy.allowedOrigins': list(
-    z.string().regex(/^[a-z][\w+.-]*:\/\/[^/\s]+$/i),
-    'a list of origins, as "https://chat.example.org"',
-    {
-      default: [],
-      reason: 'a web page you happen to visit must not talk to your model',
-      description: 'Web origins, beside loopback ones, that may call the public port',
-    },
-  ),
+  ...PROXY_SETTINGS,
   'memory.budget': optional(
     bytes('1GiB', '1024TiB', {
       default: null,

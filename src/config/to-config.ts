@@ -21,13 +21,7 @@ export function toConfig(values: SettingValues): Config {
     restart: restartOf(values),
     health: healthOf(values),
     power: { keepAwake: values['power.keepAwake'] },
-    proxy: {
-      host: values['proxy.host'],
-      port: values['proxy.port'],
-      holdTimeoutMs: values['proxy.holdTimeout'],
-      allowedHosts: values['proxy.allowedHosts'],
-      allowedOrigins: values['proxy.allowedOrigins'],
-    },
+    proxy: proxyOf(values),
     memory: {
       budgetBytes: values['memory.budget'],
       reserveBytes: values['memory.reserve'],
@@ -57,5 +51,26 @@ function healthOf(values: SettingValues): Config['health'] {
     canaryTimeoutMs: values['health.canaryTimeout'],
     canaryIntervalMs: values['health.canaryInterval'],
     wakeGapMs: values['health.wakeGap'],
+  }
+}
+
+function proxyOf(values: SettingValues): Config['proxy'] {
+  return {
+    host: values['proxy.host'],
+    port: values['proxy.port'],
+    holdTimeoutMs: values['proxy.holdTimeout'],
+    allowedHosts: values['proxy.allowedHosts'],
+    allowedOrigins: values['proxy.allowedOrigins'],
+    aliases: values['proxy.aliases'],
+    continueStreams: values['proxy.continueStreams'],
+    limits: {
+      queued: values['proxy.maxQueued'],
+      keepBytes: values['proxy.keepSize'],
+      heldBytes: values['proxy.heldSize'],
+      bodyBytes: values['proxy.maxBodySize'],
+      uploadTimeoutMs: values['proxy.uploadTimeout'],
+      headersTimeoutMs: values['proxy.headersTimeout'],
+      connections: values['proxy.maxConnections'],
+    },
   }
 }

@@ -5,7 +5,8 @@ import type { ExitCause } from '../engine.ts'
  * `GET /status` answers a Status. `GET /events` streams one Status per line at once and at each change.
  * `POST /start` and `POST /restart` make the engine wanted and forget past crashes; `POST /stop-engine`
  * stops the engine and keeps the port; `POST /unload` gives its memory back until a request comes;
- * `POST /shutdown` ends the daemon. The POSTs answer 202 with a Status.
+ * `POST /shutdown` ends the daemon. The POSTs answer 202 with a Status. `GET /requests?recent=N` answers a
+ * RequestsAnswer, `POST /cancel?id=ID` answers `{ cancelled }`.
  * Errors are `{ error: { message, hint } }` with status 400 or above.
  */
 export type ControlVerb = 'start' | 'restart' | 'stop-engine' | 'unload' | 'shutdown'
@@ -78,7 +79,18 @@ export interface Status {
     readonly queued: number
     readonly held: number
     readonly replayed: number
+    /** Streams that went on after their engine had died. */
+    readonly continued: number
     readonly failed: number
+    /** Requests that wait for their turn, the next one first. */
+    readonly queue: readonly {
+      readonly id: string
+      readonly client: string
+      readonly position: number
+      readonly waitedMs: number
+      /** null while nothing has been measured. */
+      readonly expectedMs: number | null
+    }[]
   }
   readonly memory: {
     readonly level: 'ok' | 'tight' | 'critical' | null

@@ -3,6 +3,7 @@ import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import { fileError, messageOf } from '../errors.ts'
+import type { RequestsAnswer } from '../request-record.ts'
 import type { ControlVerb, Status } from './control-protocol.ts'
 
 export interface ControlServerOptions {
@@ -11,6 +12,10 @@ export interface ControlServerOptions {
   /** Resolves at the next change of the status; rejects when `signal` aborts. */
   readonly changed: (signal: AbortSignal) => Promise<void>
   readonly act: (verb: ControlVerb) => void
+  /** The open requests, and so many of those that are over. */
+  readonly requests: (recent: number) => RequestsAnswer
+  /** False when no open request has this id. */
+  readonly cancel: (id: string) => boolean
 }
 
 export interface ControlServer {
@@ -57,17 +62,32 @@ async function answer(
   response: ServerResponse,
   closing: AbortSignal,
 ): Promise<void> {
-  const { method, url } = request
-  if (method === 'GET' && url === '/status') return send(response, 200, await options.status())
-  if (method === 'GET' && url === '/events') return streamEvents(options, response, closing)
-  const verb = url?.slice(1) ?? ''
+  const { method } = request
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://control')
+  if (method === 'GET' && pathname === '/status') return send(response, 200, await options.status())
+  if (method === 'GET' && pathname === '/events') return streamEvents(options, response, closing)
+  if (method === 'GET' && pathname === '/requests') {
+    return send(response, 200, options.requests(recentOf(searchParams.get('recent'))))
+  }
+  if (method === 'POST' && pathname === '/cancel') {
+    return send(response, 200, { cancelled: options.cancel(searchParams.get('id') ?? '') })
+  }
+  const verb = pathname.slice(1)
   if (method === 'POST' && isVerb(verb)) {
     // The end of the daemon is the end of this connection: answer first.
     if (verb === 'shutdown') response.on('close', () => options.act(verb))
     else options.act(verb)
     return send(response, 202, await options.status())
   }
-  return sendError(response, 404, `No such request: ${method} ${url}`)
+  return sendError(response, 404, `No such request: ${method} ${pathname}`)
+}
+
+/** More would hold up the event loop for the sake of a table that nobody reads. */
+const maxRecent = 200
+
+function recentOf(asked: string | null): number {
+  const count = Number(asked ?? '20')
+  return Number.isInteger(count) && count >= 0 ? Math.min(count, maxRecent) : 20
 }
 
 function isVerb(text: string): text is ControlVerb {

@@ -9,17 +9,21 @@ import type { Paths } from '../config/paths.ts'
 import type { LogLevel } from '../engine.ts'
 import { createKeepAwake, type KeepAwake } from '../host/keep-awake.ts'
 import type { WriteJournal } from '../journal.ts'
-import { isComputeError } from '../llama/compute-error.ts'
-import { apiOf } from '../proxy/api.ts'
-import { createLlamaEngine } from '../llama/llama-engine.ts'
+import { plannedSlots } from '../llama/engine-profile.ts'
+import { createLlamaEngine, type LlamaEngineOptions } from '../llama/llama-engine.ts'
 import type { Logger } from '../log.ts'
-import { assertSafeBind } from '../proxy/access-policy.ts'
-import type { EngineAnswer } from '../proxy/engine-requests.ts'
+import { assertSafeBind, isLoopback } from '../proxy/access-policy.ts'
+import { createRequestLog, type RequestLog } from '../proxy/accounting/request-log.ts'
+import { createModelNames } from '../proxy/aliases.ts'
+import { createTokenCheck } from '../proxy/tokens.ts'
+import type { EngineAnswer } from '../proxy/tries.ts'
+import type { ProxyServerOptions } from '../proxy/proxy-options.ts'
 import { createProxyServer, type ProxyServer } from '../proxy/proxy-server.ts'
 import { endOrphan, forgetEngine, orphanEvent } from '../supervisor/orphan.ts'
 import { Supervisor } from '../supervisor/supervisor.ts'
+import { readTokens, TOKENS } from '../token-files.ts'
 import { formatDuration } from '../units.ts'
-import { startControlServer } from './control-server.ts'
+import { type ControlServer, startControlServer } from './control-server.ts'
 import { carryOut } from './control-verbs.ts'
 import { createDeathExplainer } from './explain-death.ts'
 import { llamaOptions, supervisorSettings } from './engine-settings.ts'
@@ -56,6 +60,7 @@ interface Parts {
   readonly preflight: Preflight
   readonly supervisor: Supervisor
   readonly proxy: ProxyServer
+  readonly requests: RequestLog
   readonly keepAwake: KeepAwake
 }
 
@@ -65,7 +70,7 @@ interface Parts {
  */
 export async function startDaemon(given: DaemonOptions): Promise<Daemon> {
   const { config, paths, log } = given
-  assertSafeBind(config.proxy.host)
+  assertSafeBind(config.proxy.host, readTokens(join(paths.home, TOKENS)).length > 0)
   const ending = new AbortController()
   const clock = awakeClock(given, (gap) => tellWake(gap, given, parts.supervisor))
   const options: DaemonOptions = { ...given, clock }
@@ -73,13 +78,7 @@ export async function startDaemon(given: DaemonOptions): Promise<Daemon> {
   const parts = buildParts(options, ending.signal)
   const { supervisor, proxy, keepAwake } = parts
   const { url } = await proxy.listen()
-  const startedAtMs = clock.monotonicMs()
-  const control = await startControlServer({
-    socketPath: paths.controlSocket,
-    status: () => readStatus(options, { url, startedAtMs, ...parts }),
-    changed: (signal) => supervisor.changed(signal),
-    act: (verb) => carryOut(verb, supervisor, options),
-  }).catch(async (error: unknown) => {
+  const control = await openControl(options, parts, url).catch(async (error: unknown) => {
     await proxy.close()
     throw error
   })
@@ -102,6 +101,23 @@ export async function startDaemon(given: DaemonOptions): Promise<Daemon> {
   }
 }
 
+function openControl(options: DaemonOptions, parts: Parts, url: string): Promise<ControlServer> {
+  const { supervisor, requests } = parts
+  const startedAtMs = options.clock.monotonicMs()
+  return startControlServer({
+    socketPath: options.paths.controlSocket,
+    status: () => readStatus(options, { url, startedAtMs, ...parts }),
+    changed: (signal) => supervisor.changed(signal),
+    act: (verb) => carryOut(verb, supervisor, options),
+    requests: (recent) => ({
+      open: requests.open(),
+      recent: requests.recent(recent),
+      totals: requests.totals(),
+    }),
+    cancel: (id) => requests.cancel(id),
+  })
+}
+
 function awakeClock({ clock, config }: DaemonOptions, onWake: (gap: WakeGap) => void): AwakeClock {
   const gapMs = config.health.wakeGapMs
   return createAwakeClock(clock, { gapMs, tickMs: Math.min(5000, gapMs / 4), onWake })
@@ -119,30 +135,32 @@ async function endLeftEngine({ paths, clock, journal, log }: DaemonOptions): Pro
 }
 
 function buildParts(options: DaemonOptions, ending: AbortSignal): Parts {
-  const { config, clock, log, journal } = options
+  const { config, paths, clock, log, journal } = options
   const live = createLiveConfig(config, options.loadConfig, journal)
   const preflight = new Preflight({ ...options, config: live })
   const { pid, platform } = process
   const keepAwake = createKeepAwake({ platform, pid, log, clock })
+  const requests = createRequestLog({ clock })
   const deaths = createDeathExplainer(() => preflight.engineFile, clock, ending)
+  const asked = (): LlamaEngineOptions => llamaOptions(live.current(), paths, preflight)
   const supervisor = new Supervisor({
     ...options,
-    engine: (profile) =>
-      createLlamaEngine(llamaOptions(live.current(), options.paths, preflight), profile),
+    engine: (profile) => createLlamaEngine(asked(), profile),
     settings: () => supervisorSettings(live.current()),
-    preflight: async () => {
-      await deaths.prepare()
-      return preflight.check()
+    preflight: async (profile) => {
+      const [verdict] = await Promise.all([preflight.check(), deaths.prepare()])
+      // Known only now, and safe mode changes it.
+      proxy.setSlots(plannedSlots(asked(), profile))
+      return verdict
     },
     drain: () => drainAndCut(proxy, live.current()),
     untilChanged: (signal) => preflight.untilChanged(signal),
     explainDeath: (death) => deaths.explain(death),
-    recordFile: recordFile(options.paths),
+    recordFile: recordFile(paths),
     random: () => Math.random(),
   })
   const proxy = createProxyServer({
-    ...config.proxy,
-    models: [config.model.alias],
+    ...publicPort(options, requests),
     upstream: {
       current: () => upstreamOf(supervisor.view(), clock.monotonicMs()),
       changed: (signal) => supervisor.changed(signal),
@@ -150,11 +168,29 @@ function buildParts(options: DaemonOptions, ending: AbortSignal): Parts {
     },
     onAnswer: (answer) => tellAnswer(answer, supervisor),
     onBusy: (isBusy) => keepAwake.busy(isBusy && config.power.keepAwake),
+  })
+  return { live, preflight, supervisor, proxy, requests, keepAwake }
+}
+
+function publicPort(
+  { config, paths, clock, log }: DaemonOptions,
+  requests: RequestLog,
+): Omit<ProxyServerOptions, 'upstream' | 'onAnswer' | 'onBusy'> {
+  const { aliases, host } = config.proxy
+  return {
+    ...config.proxy,
+    names: createModelNames({ base: config.model.alias, aliases }),
+    tokens: createTokenCheck({
+      folder: join(paths.home, TOKENS),
+      openWithoutTokens: isLoopback(host),
+      clock,
+      log,
+    }),
+    requests,
     findPortHolder,
     clock,
     log,
-  })
-  return { live, preflight, supervisor, proxy, keepAwake }
+  }
 }
 
 /** Lets open requests finish, then closes the connections of those that did not in time. */
@@ -173,9 +209,9 @@ function tellWake(gap: WakeGap, { journal }: DaemonOptions, supervisor: Supervis
 
 /** Only generating proves anything: the rest is answered by an engine with a dead GPU as well. */
 function tellAnswer(answer: EngineAnswer, supervisor: Supervisor): void {
-  const { runId, method, path, status, sample } = answer
-  if (isComputeError(status, sample)) supervisor.answered(runId, 'compute-error')
-  else if (status === 200 && apiOf(method, path) !== null) supervisor.answered(runId, 'good')
+  const { runId, api, status, isComputeError } = answer
+  if (isComputeError) supervisor.answered(runId, 'compute-error')
+  else if (status === 200 && api !== null) supervisor.answered(runId, 'good')
 }
 
 async function untilDown(supervisor: Supervisor): Promise<void> {

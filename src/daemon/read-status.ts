@@ -11,6 +11,9 @@ import type { LiveConfig } from './live-config.ts'
 import type { Preflight } from './preflight.ts'
 import { buildStatus } from './status.ts'
 
+/** A status is one screen. */
+const shownInQueue = 20
+
 export interface Running {
   readonly url: string
   /** Monotonic. */
@@ -46,7 +49,7 @@ export async function readStatus(doors: StatusDoors, running: Running): Promise<
       contextTokens: plannedContextTokens(asked, profile),
       slots: plannedSlots(asked, profile),
     },
-    proxy: { url, counts: proxy.counts() },
+    proxy: { url, counts: proxy.counts(), queue: proxy.waiting().slice(0, shownInQueue) },
     memory: {
       level: null,
       budgetBytes: (config.memory.budgetBytes ?? memory.totalBytes) - config.memory.reserveBytes,

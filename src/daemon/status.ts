@@ -11,7 +11,11 @@ export interface StatusParts {
   readonly view: SupervisorView
   readonly engine: { readonly path: string; readonly version: string | null }
   readonly model: Status['model']
-  readonly proxy: { readonly url: string; readonly counts: ProxyCounts }
+  readonly proxy: {
+    readonly url: string
+    readonly counts: ProxyCounts
+    readonly queue: Status['proxy']['queue']
+  }
   readonly memory: Status['memory']
   readonly restartWindowMs: number
   /** Monotonic. */
@@ -21,13 +25,14 @@ export interface StatusParts {
 export function buildStatus(parts: StatusParts): Status {
   const { daemon, view, nowMs } = parts
   const { startedAtMs, ...rest } = daemon
-  const { inFlight, queued, held, replayed, failed } = parts.proxy.counts
+  const { url, counts, queue } = parts.proxy
+  const { served: _served, ...shown } = counts
   return {
     daemon: { ...rest, uptimeMs: Math.round(nowMs - startedAtMs) },
     wanted: view.life.wanted,
     engine: engineStatus(parts),
     model: parts.model,
-    proxy: { url: parts.proxy.url, inFlight, queued, held, replayed, failed },
+    proxy: { url, ...shown, queue },
     memory: parts.memory,
     throughput: throughput(view.counters),
   }
@@ -68,6 +73,9 @@ function engineStatus({ view, engine, nowMs, restartWindowMs }: StatusParts): St
   }
 }
 
+/** A shorter time is that of a single token, and says nothing. */
+const measurableS = 0.05
+
 /** Means over the present run; null before it has finished anything. */
 function throughput(counters: EngineCounters | null): Status['throughput'] {
   return {
@@ -77,7 +85,7 @@ function throughput(counters: EngineCounters | null): Status['throughput'] {
 }
 
 function rate(tokens: number | null | undefined, seconds: number | null | undefined) {
-  if (tokens == null || seconds == null || seconds <= 0) return null
+  if (tokens == null || seconds == null || seconds < measurableS) return null
   return tokens / seconds
 }
 

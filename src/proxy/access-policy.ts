@@ -32,14 +32,21 @@ export function judgeAccess(question: AccessQuestion): Access {
   return refused ?? { kind: 'allowed' }
 }
 
-/** Throws `unsafe-bind` when `host` would let other machines in: there are no tokens yet to tell them apart. */
-export function assertSafeBind(host: string): void {
-  if (isLoopbackName(host.includes(':') && !host.startsWith('[') ? `[${host}]` : host)) return
+/** Throws `unsafe-bind` when `host` would let other machines in and there are no tokens to tell them apart. */
+export function assertSafeBind(host: string, hasTokens: boolean): void {
+  if (hasTokens || isLoopback(host)) return
   throw new Oss20bdError(
     'unsafe-bind',
     `Cannot listen on ${host}: any machine on the network could use the model, the address must be a loopback one`,
-    { hint: 'Set proxy.host to 127.0.0.1, and reach it from elsewhere through an ssh tunnel' },
+    {
+      hint: 'Set proxy.host to 127.0.0.1, or let apps in by tokens: oss20bd token add NAME',
+    },
   )
+}
+
+/** Whether an address to listen on is reached from this machine only. */
+export function isLoopback(host: string): boolean {
+  return isLoopbackName(host.includes(':') && !host.startsWith('[') ? `[${host}]` : host)
 }
 
 /** `localhost`, 127.0.0.0/8 or `[::1]`, without port. */

@@ -1,46 +1,43 @@
-/** Takes one request for the engine from hold to answer, and decides what a failure means for its client. */
+/** Takes each request for the engine from its body to its end, and tells its client how it ended. */
 import { setMaxListeners } from 'node:events'
-import type { Clock } from '../clock.ts'
-import type { Logger } from '../log.ts'
-import { createEngineConnections } from './engine-connections.ts'
-import { type Exchange, type ForwardOutcome, forward } from './forward.ts'
-import { Hold, type HoldEnd } from './hold.ts'
-import type { InFlight } from './in-flight.ts'
-import { errorEvent, type OwnError } from './own-answer.ts'
-import { breakOff, sendOwnError } from './send.ts'
-import type { Upstream, UpstreamSource } from './upstream.ts'
+import type { OpenRequest } from './accounting/request.ts'
+import type { RequestLog } from './accounting/request-log.ts'
+import type { Gate } from './admission/gate.ts'
+import type { ModelNames } from './aliases.ts'
+import { AnswerRelay } from './answer-relay.ts'
+import type { Api } from './api.ts'
+import { type Asked, readAsked } from './asked.ts'
+import { ClientAnswer } from './client-answer.ts'
+import type { Exchange } from './exchange.ts'
+import type { KeepOptions } from './kept-body.ts'
+import type { OwnError } from './own-answer.ts'
+import * as refusals from './refusals.ts'
+import { sendOwnError } from './send.ts'
+import { brokenStreamEnd } from './stream/broken-stream.ts'
+import { type Ending, Tries, type TryDoors } from './tries.ts'
+import { waitForTurn } from './turn.ts'
 
-type Ready = Extract<Upstream, { kind: 'ready' }>
-
-/** An answer of the engine, as far as it tells how the engine is. */
-export interface EngineAnswer {
-  readonly runId: number
-  readonly method: string
-  /** With its query. */
-  readonly path: string
-  readonly status: number
-  /** Of an event stream the end, of an error the beginning, of everything else nothing. */
-  readonly sample: string
-}
-
-export interface EngineRequestsOptions {
-  readonly upstream: UpstreamSource
-  readonly holdTimeoutMs: number
-  readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>
-  readonly log: Logger
-  readonly inFlight: InFlight
-  /** Told of each answer that reached its client. */
-  readonly onAnswer: (answer: EngineAnswer) => void
+export interface EngineRequestsOptions extends TryDoors {
+  readonly gate: Gate
+  readonly names: ModelNames
+  readonly requests: RequestLog
+  readonly keep: KeepOptions
   /** Aborts when the port closes: whoever still waits is told. */
   readonly closing: AbortSignal
 }
 
-/** A full accept queue clears within a moment; a dying engine is soon reported as a change anyway. */
-const RECONNECT_DELAYS_MS = [25, 50, 100, 250, 500, 1000]
+/** Who asks, and in which API. */
+export interface Asker {
+  /** The name of its token, else the app's. */
+  readonly client: string
+  /** null: it takes no slot. */
+  readonly api: Api | null
+}
+
+type Outcome = Parameters<OpenRequest['end']>[0]['outcome']
 
 export class EngineRequests {
   readonly #options: EngineRequestsOptions
-  readonly #connections = createEngineConnections()
 
   constructor(options: EngineRequestsOptions) {
     this.#options = options
@@ -49,137 +46,137 @@ export class EngineRequests {
   }
 
   /** Answers one request; resolves when nothing more will happen with it. */
-  async answer(exchange: Exchange): Promise<void> {
-    const { upstream, closing } = this.#options
-    const now = upstream.current()
-    // The usual case needs nothing of what waiting needs.
-    if (now.kind !== 'ready' || closing.aborted) return this.#holdAndAnswer(exchange, undefined)
-    const refused = await this.#forward(exchange, now)
-    if (refused !== null) await this.#holdAndAnswer(exchange, refused)
-  }
-
-  /** Destroys every connection to the engine; their clients are told as if the engine had died. */
-  closeUpstream(): void {
-    this.#connections.endAll(new Error('the connection was closed'))
-  }
-
-  async #holdAndAnswer(exchange: Exchange, refused: string | undefined): Promise<void> {
-    const gone = new AbortController()
-    const leave = (): void => gone.abort()
-    const { closing } = this.#options
+  async answer(exchange: Exchange, asker: Asker): Promise<void> {
+    const { closing, requests } = this.#options
+    const { method = 'GET', url: path = '/' } = exchange.req
+    const record = requests.begin({ ...asker, method, path, alias: null, bytes: null })
+    const leaving = new AbortController()
+    const leave = (): void => leaving.abort()
     exchange.res.once('close', leave)
     closing.addEventListener('abort', leave, { once: true })
+    record.onCancel(leave)
     if (closing.aborted || exchange.res.destroyed) leave()
+    setMaxListeners(0, leaving.signal)
+    let outcome: Outcome = 'failed'
     try {
-      await this.#untilAnswered(exchange, gone.signal, refused)
+      outcome = await this.#answer(exchange, asker.api, record, leaving.signal)
     } finally {
       exchange.res.off('close', leave)
       closing.removeEventListener('abort', leave)
+      const { headersSent, statusCode } = exchange.res
+      record.end({ status: headersSent ? statusCode : null, outcome })
     }
   }
 
-  async #untilAnswered(
+  /** Destroys every connection to the engine; their requests go on as if it had died. */
+  closeUpstream(): void {
+    this.#options.connections.endAll(new Error('the connection was closed'))
+  }
+
+  async #answer(
     exchange: Exchange,
+    api: Api | null,
+    record: OpenRequest,
     signal: AbortSignal,
-    refusedBefore: string | undefined,
-  ): Promise<void> {
-    const { inFlight, upstream: source } = this.#options
-    const hold = new Hold({ ...this.#options, source, signal })
-    let pause = refusedBefore === undefined ? undefined : pauseAfter(0, refusedBefore)
-    for (let attempt = 1; ; attempt += 1) {
-      const end = await inFlight.held(() => hold.wait(pause))
-      if (end.kind !== 'ready') return this.#notForwarded(exchange, end)
-      const refused = await this.#forward(exchange, end)
-      if (refused === null) return
-      pause = pauseAfter(attempt, refused)
+  ): Promise<Outcome> {
+    const { upstream, names, keep } = this.#options
+    const now = upstream.current()
+    if (now.kind === 'unavailable') {
+      return this.#refuse(exchange, 'failed', refusals.unavailable(now.message, now.hint))
+    }
+    const asking = await readAsked(exchange, api, names, keep)
+    if (asking.kind !== 'asked') {
+      const error = refusals.bodyRefused(asking)
+      return error === null ? 'client-gone' : this.#refuse(exchange, 'refused', error)
+    }
+    try {
+      const { model: alias, keptBytes: bytes } = asking.asked
+      record.asks({ alias, bytes })
+      return await this.#untilEnded(exchange, asking.asked, record, signal)
+    } finally {
+      asking.release()
     }
   }
 
-  /** Resolves to `null` once the client has been told, or to why the engine took no connection. */
-  async #forward(exchange: Exchange, { socketPath, runId }: Ready): Promise<string | null> {
-    const outcome = await this.#options.inFlight.during(() =>
-      forward(exchange, socketPath, this.#connections),
-    )
-    if (outcome.kind === 'not-sent') return outcome.reason
-    if (outcome.kind === 'answered') {
-      const { status, sample } = outcome
-      const { method = 'GET', url: path = '/' } = exchange.req
-      this.#options.onAnswer({ runId, method, path, status, sample })
-    }
-    this.#conclude(exchange, outcome)
-    return null
+  async #untilEnded(
+    exchange: Exchange,
+    asked: Asked,
+    record: OpenRequest,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const answer = new ClientAnswer(exchange, {
+      onFirstByte: () => record.firstByte(),
+      onDrain: () => tries.resume(),
+    })
+    const relay = new AnswerRelay(asked.api, asked.streamRequest, answer)
+    const tries = new Tries(this.#options, { asked, record, answer, relay, signal })
+    const ending = await this.#inTurn(asked, record, signal, tries)
+    record.seen(relay.tokens ?? {})
+    return this.#conclude(exchange, asked, record, answer, ending)
   }
 
-  #notForwarded(exchange: Exchange, end: Exclude<HoldEnd, { kind: 'ready' }>): void {
-    switch (end.kind) {
-      case 'unavailable':
-        return this.#fail(exchange, {
-          status: 503,
-          code: 'engine_unavailable',
-          message: `Cannot answer: ${end.message}`,
-          hint: end.hint,
-          retryAfterS: 30,
-        })
-      case 'timeout':
-        return this.#fail(exchange, {
-          status: 503,
-          code: 'engine_not_ready',
-          message: `Cannot answer yet: ${end.message}`,
-          hint: 'oss20bd status shows what it is doing',
-          retryAfterS: 5,
-        })
-      case 'aborted':
-        if (exchange.res.destroyed) return
-        return this.#fail(exchange, {
-          status: 503,
-          code: 'stopping',
-          message: 'Cannot answer: oss20bd is stopping',
-          retryAfterS: 5,
-        })
+  async #inTurn(
+    asked: Asked,
+    record: OpenRequest,
+    signal: AbortSignal,
+    tries: Tries,
+  ): Promise<Ending> {
+    const { gate, upstream: source } = this.#options
+    if (asked.api === null) return tries.run()
+    let turn = gate.enterNow()
+    if (turn === null) {
+      record.queued()
+      const ticket = { id: record.id, client: record.client, bytes: asked.keptBytes }
+      const waited = await waitForTurn(gate, ticket, { ...this.#options, source, signal })
+      if (waited.kind === 'aborted') return { kind: 'stopped' }
+      if (waited.kind !== 'in') return waited
+      turn = waited
+    }
+    try {
+      return await tries.run()
+    } finally {
+      turn.release(tries.servedMs)
     }
   }
 
-  #conclude(exchange: Exchange, outcome: Exclude<ForwardOutcome, { kind: 'not-sent' }>): void {
-    switch (outcome.kind) {
+  async #conclude(
+    exchange: Exchange,
+    asked: Asked,
+    record: OpenRequest,
+    answer: ClientAnswer,
+    ending: Ending,
+  ): Promise<Outcome> {
+    const { inFlight } = this.#options
+    switch (ending.kind) {
       case 'answered':
-        this.#options.inFlight.served()
+        inFlight.served()
         exchange.req.resume()
-        return
-      case 'client-gone':
-        return
-      case 'not-sendable':
-        return sendOwnError(exchange, {
-          status: 400,
-          code: 'bad_request',
-          message: `Cannot pass the request on: ${outcome.reason}`,
-        })
-      case 'died':
-        return this.#died(exchange, outcome)
+        return 'answered'
+      case 'refused':
+      case 'failed':
+        return this.#refuse(exchange, ending.kind, ending.error)
+      case 'broken':
+        return this.#break(asked, answer, ending.error)
+      case 'stopped': {
+        if (exchange.res.destroyed || exchange.res.writableFinished) return 'client-gone'
+        const error = record.isCancelled ? refusals.cancelled : refusals.stopping
+        return answer.started
+          ? this.#break(asked, answer, error)
+          : this.#refuse(exchange, 'failed', error)
+      }
     }
   }
 
-  #died(exchange: Exchange, outcome: Extract<ForwardOutcome, { kind: 'died' }>): void {
-    const { reason, answerStarted, bytesToClient, betweenEvents } = outcome
-    this.#options.log.warn('answer cut off by the engine', { reason, answerStarted, bytesToClient })
-    const error: OwnError = {
-      status: 502,
-      code: 'engine_died',
-      message: `Cannot finish the answer: the connection to the engine ended (${reason})`,
-      retryAfterS: 1,
-    }
-    if (!answerStarted) return this.#fail(exchange, error)
-    this.#options.inFlight.failed()
-    if (betweenEvents) exchange.res.end(errorEvent(error))
-    else breakOff(exchange)
-  }
-
-  #fail(exchange: Exchange, error: OwnError): void {
-    this.#options.inFlight.failed()
+  #refuse(exchange: Exchange, outcome: 'refused' | 'failed', error: OwnError): Outcome {
+    if (exchange.res.destroyed) return 'client-gone'
+    if (outcome === 'failed') this.#options.inFlight.failed()
     sendOwnError(exchange, error)
+    return outcome
   }
-}
 
-function pauseAfter(attempt: number, refused: string): { delayMs: number; reason: string } {
-  const delayMs = RECONNECT_DELAYS_MS[attempt] ?? 1000
-  return { delayMs, reason: `the engine takes no connection: ${refused}` }
+  #break({ api }: Asked, answer: ClientAnswer, error: OwnError): Outcome {
+    this.#options.inFlight.failed()
+    answer.break(brokenStreamEnd(api ?? 'native', error))
+    return 'broken'
+  }
 }

@@ -27,6 +27,8 @@ const NOT_FOR_ENGINE = new Set([
   'cookie',
   'x-conversation-id',
   'expect',
+  // How long the body is says whoever sends it.
+  'content-length',
 ])
 
 /** A client that names these in `Connection` wants the two servers to read one body differently. */
@@ -35,8 +37,8 @@ const NEVER_DROPPED = new Set(['content-length', 'host'])
 /** What nearly every `Connection` says: it names no other header. */
 const NAMES_NONE = /^\s*(keep-alive|close)?\s*$/i
 
-/** The headers to send to the engine for a request with these headers. The framing of the body stays what it was. */
-export function toEngine(method: string, raw: RawHeaders): string[] {
+/** The headers to send to the engine for a request with these headers, without any that frame its body. */
+export function toEngine(raw: RawHeaders): string[] {
   const kept: string[] = []
   const dropped = hopByHop(raw)
   let hasHost = false
@@ -48,7 +50,6 @@ export function toEngine(method: string, raw: RawHeaders): string[] {
     kept.push(name, key === 'host' ? 'localhost' : (raw[index + 1] ?? ''))
   }
   if (!hasHost) kept.unshift('Host', 'localhost')
-  kept.push(...framing(method, raw))
   return kept
 }
 
@@ -101,16 +102,6 @@ export function valuesOf(raw: RawHeaders, name: string): string[] {
     }
   }
   return values
-}
-
-/**
- * Says how long the body is where the kept headers do not: `Transfer-Encoding` belongs to a connection and was
- * dropped, and a body without any framing would read as the next request.
- */
-function framing(method: string, raw: RawHeaders): string[] {
-  if (valuesOf(raw, 'transfer-encoding').length > 0) return ['Transfer-Encoding', 'chunked']
-  if (valuesOf(raw, 'content-length').length > 0) return []
-  return method === 'GET' || method === 'HEAD' ? [] : ['Content-Length', '0']
 }
 
 function hopByHop(raw: RawHeaders): ReadonlySet<string> {

@@ -14,12 +14,10 @@ export class InFlight {
     this.#onBusy = onBusy
   }
 
-  counts(): ProxyCounts {
+  counts(): Omit<ProxyCounts, 'queued' | 'replayed' | 'continued'> {
     return {
       inFlight: this.#inFlight,
-      queued: 0,
       held: this.#held,
-      replayed: 0,
       failed: this.#failed,
       served: this.#served,
     }

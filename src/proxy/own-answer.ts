@@ -46,8 +46,21 @@ export function healthAnswer(upstream: Upstream): OwnAnswer {
 
 /** `GET /v1/models`: the same list whether the engine is up or not. */
 export function modelsAnswer(models: readonly string[]): OwnAnswer {
-  const data = models.map((id) => ({ id, object: 'model', created: 0, owned_by: 'oss20bd' }))
-  return json(200, { object: 'list', data })
+  return json(200, { object: 'list', data: models.map(modelObject) })
+}
+
+/** `GET /v1/models/{id}`, the id decoded. */
+export function modelAnswer(id: string, models: readonly string[]): OwnAnswer {
+  if (models.includes(id)) return json(200, modelObject(id))
+  return ownError({
+    status: 404,
+    code: 'model_not_found',
+    message: `Cannot find the model ${JSON.stringify(id)}: it must be one of ${models.join(', ')}`,
+  })
+}
+
+function modelObject(id: string): Record<string, string | number> {
+  return { id, object: 'model', created: 0, owned_by: 'oss20bd' }
 }
 
 /** A browser asks first whether a page of `origin` (already judged) may send `requestedHeaders`. */

@@ -1,16 +1,21 @@
 /** The public port: judges each request, answers what is ours, hands the rest to the engine. */
 import http from 'node:http'
-import type { Clock } from '../clock.ts'
-import type { Logger } from '../log.ts'
 import { messageOf } from '../errors.ts'
-import { assertSafeBind, judgeAccess } from './access-policy.ts'
-import { EngineRequests, type EngineRequestsOptions } from './engine-requests.ts'
-import type { Exchange } from './forward.ts'
+import { judgeAccess } from './access-policy.ts'
+import { ByteBudget } from './admission/byte-budget.ts'
+import { createGate, type Gate } from './admission/gate.ts'
+import { apiOf } from './api.ts'
+import { clientNameOf } from './client-name.ts'
+import { createEngineConnections } from './engine-connections.ts'
+import { EngineRequests } from './engine-requests.ts'
+import type { Exchange } from './exchange.ts'
 import { valuesOf } from './headers.ts'
 import { InFlight } from './in-flight.ts'
-import { type FindPortHolder, listenOn } from './listen.ts'
+import type { KeepOptions } from './kept-body.ts'
+import { listenOn } from './listen.ts'
 import {
   healthAnswer,
+  modelAnswer,
   modelsAnswer,
   type OwnAnswer,
   type OwnError,
@@ -20,34 +25,19 @@ import {
 } from './own-answer.ts'
 import { type Route, routeOf } from './route.ts'
 import { breakOff, sendOwn, sendOwnError, sendOwnReadable } from './send.ts'
+import { unauthorizedAnswer } from './tokens.ts'
 import { answerUnreadable, refuseTunnel } from './unreadable.ts'
-import type { ProxyCounts, UpstreamSource } from './upstream.ts'
-
-export interface ProxyServerOptions {
-  /** A loopback address. */
-  readonly host: string
-  /** 0 takes a free port. */
-  readonly port: number
-  /** The model names of `/v1/models`. */
-  readonly models: readonly string[]
-  /** How long a request waits for an engine that shows no progress. */
-  readonly holdTimeoutMs: number
-  readonly allowedHosts: readonly string[]
-  readonly allowedOrigins: readonly string[]
-  readonly upstream: UpstreamSource
-  /** Told of each answer of the engine that reached its client. */
-  readonly onAnswer: EngineRequestsOptions['onAnswer']
-  /** Told when the first request goes to the engine, and when the last is over. */
-  readonly onBusy: (isBusy: boolean) => void
-  readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>
-  readonly log: Logger
-  readonly findPortHolder: FindPortHolder
-}
+import type { ProxyServerOptions } from './proxy-options.ts'
+import type { ProxyCounts } from './upstream.ts'
 
 export interface ProxyServer {
-  /** Throws `unsafe-bind`, `port-taken` or `config-invalid`. */
+  /** Throws `port-taken` or `config-invalid`. */
   listen(): Promise<{ url: string }>
   counts(): ProxyCounts
+  /** Requests that wait for their turn, the next one first. */
+  waiting(): ReturnType<Gate['waiting']>
+  /** How many requests the engine works on at once; null: it does not tell. */
+  setSlots(slots: number | null): void
   /** Waits until no request is with the engine (held ones do not count), `timeoutMs` has passed or `signal` aborts. */
   drain(timeoutMs: number, signal?: AbortSignal): Promise<{ unfinished: number }>
   /** Destroys every connection to the engine. */
@@ -74,23 +64,32 @@ class PublicPort implements ProxyServer {
   readonly #inFlight: InFlight
   readonly #closing = new AbortController()
   readonly #engineRequests: EngineRequests
+  readonly #gate: Gate
   readonly #server: http.Server
   readonly #unanswered = new Set<http.ServerResponse>()
 
   constructor(options: ProxyServerOptions) {
     this.#options = options
     this.#inFlight = new InFlight(options.onBusy)
-    const closing = this.#closing.signal
-    this.#engineRequests = new EngineRequests({ ...options, inFlight: this.#inFlight, closing })
+    this.#gate = gateOf(options)
+    this.#engineRequests = new EngineRequests({
+      ...options,
+      gate: this.#gate,
+      inFlight: this.#inFlight,
+      connections: createEngineConnections(),
+      keep: keepOptions(options),
+      closing: this.#closing.signal,
+    })
     this.#server = http.createServer({
       // A long prompt or a slow upload is no fault; only the headers must come soon.
       requestTimeout: 0,
-      headersTimeout: 60_000,
+      headersTimeout: options.limits.headersTimeoutMs,
       keepAliveTimeout: 75_000,
       highWaterMark: READ_AHEAD_BYTES,
       // Judged by the access policy, which explains itself.
       requireHostHeader: false,
     })
+    this.#server.maxConnections = options.limits.connections
     this.#server.on('request', (req, res) => this.#onRequest({ req, res, expectsContinue: false }))
     this.#server.on('checkContinue', (req: http.IncomingMessage, res: http.ServerResponse) =>
       this.#onRequest({ req, res, expectsContinue: true }),
@@ -100,14 +99,23 @@ class PublicPort implements ProxyServer {
   }
 
   async listen(): Promise<{ url: string }> {
-    assertSafeBind(this.#options.host)
     const { url } = await listenOn(this.#server, this.#options, this.#options.findPortHolder)
     this.#options.log.info('public port open', { url })
     return { url }
   }
 
   counts(): ProxyCounts {
-    return this.#inFlight.counts()
+    const { replays, continuations } = this.#options.requests.totals()
+    const { queued } = this.#gate.counts()
+    return { ...this.#inFlight.counts(), queued, replayed: replays, continued: continuations }
+  }
+
+  waiting(): ReturnType<Gate['waiting']> {
+    return this.#gate.waiting()
+  }
+
+  setSlots(slots: number | null): void {
+    this.#gate.setSlots(slots)
   }
 
   async drain(timeoutMs: number, signal?: AbortSignal): Promise<{ unfinished: number }> {
@@ -143,7 +151,7 @@ class PublicPort implements ProxyServer {
   }
 
   async #answer(exchange: Exchange): Promise<void> {
-    const { rawHeaders, url, httpVersion } = exchange.req
+    const { rawHeaders, url, httpVersion, method } = exchange.req
     const access = judgeAccess({
       hosts: valuesOf(rawHeaders, 'host'),
       origins: valuesOf(rawHeaders, 'origin'),
@@ -152,16 +160,31 @@ class PublicPort implements ProxyServer {
       allowedOrigins: this.#options.allowedOrigins,
     })
     if (access.kind === 'refused') return sendOwn(exchange, ownError(access))
-    const route = routeOf(url ?? '', rawHeaders)
+    const route = routeOf(method ?? 'GET', url ?? '', rawHeaders)
+    const token = this.#options.tokens.check(rawHeaders)
+    const api = apiOf(method ?? 'GET', url ?? '')
+    // Whether it is there may be asked by anybody; a browser asks before it sends its token.
+    const isOpen = route.kind === 'health' || method === 'OPTIONS'
+    if (token.kind === 'refused' && !isOpen) {
+      return sendOwnReadable(exchange, unauthorizedAnswer(api, token))
+    }
     switch (route.kind) {
-      case 'engine':
-        return this.#engineRequests.answer(exchange)
+      case 'engine': {
+        const tokenName = token.kind === 'ok' ? token.name : null
+        return this.#engineRequests.answer(exchange, {
+          client: clientNameOf(exchange.req, tokenName),
+          api,
+        })
+      }
       case 'health':
         return this.#own(exchange, healthAnswer(this.#options.upstream.current()))
       case 'models':
-        return this.#own(exchange, modelsAnswer(this.#options.models))
+        return this.#own(exchange, modelsAnswer(this.#options.names.all))
+      case 'model':
+        return this.#own(exchange, modelAnswer(route.id, this.#options.names.all))
       case 'own-unknown':
       case 'refused':
+      case 'closed':
         return sendOwnError(exchange, routeError(route))
     }
   }
@@ -207,7 +230,33 @@ class PublicPort implements ProxyServer {
   }
 }
 
-function routeError(route: Extract<Route, { kind: 'own-unknown' | 'refused' }>): OwnError {
+/** `null` slots: nobody has told yet how many there are. */
+function gateOf({ clock, limits }: ProxyServerOptions): Gate {
+  const { queued: maxQueued, heldBytes: maxQueuedBytes } = limits
+  return createGate({ slots: null, maxQueued, maxQueuedBytes, clock })
+}
+
+function keepOptions({ limits, clock }: ProxyServerOptions): KeepOptions {
+  return {
+    limitBytes: limits.keepBytes,
+    maxBytes: limits.bodyBytes,
+    uploadTimeoutMs: limits.uploadTimeoutMs,
+    budget: new ByteBudget(limits.heldBytes),
+    clock,
+  }
+}
+
+function routeError(
+  route: Extract<Route, { kind: 'own-unknown' | 'refused' | 'closed' }>,
+): OwnError {
+  if (route.kind === 'closed') {
+    return {
+      status: 403,
+      code: 'endpoint_closed',
+      message: `Cannot ${route.method} ${route.path}: it changes the engine or reads files, so it is closed here`,
+      hint: 'the port serves apps; oss20bd itself looks after the engine',
+    }
+  }
   if (route.kind === 'own-unknown') {
     const message = `Cannot find ${route.path}: it is kept for oss20bd, and nothing is there`
     return { status: 404, code: 'not_found', message }

@@ -4,24 +4,40 @@ import { type RawHeaders, valuesOf } from './headers.ts'
 export type Route =
   | { readonly kind: 'health' }
   | { readonly kind: 'models' }
+  | { readonly kind: 'model'; readonly id: string }
   /** Ours by name, with nothing there. */
   | { readonly kind: 'own-unknown'; readonly path: string }
   | { readonly kind: 'engine' }
+  /** The engine has it, and it is not for apps. */
+  | { readonly kind: 'closed'; readonly method: string; readonly path: string }
   | { readonly kind: 'refused'; readonly status: 400 | 501; readonly message: string }
 
 /** `target` is the request target as it came (`req.url`). */
-export function routeOf(target: string, raw: RawHeaders): Route {
+export function routeOf(method: string, target: string, raw: RawHeaders): Route {
   const path = pathOf(target)
   if (path === null) {
     return refused(400, 'Cannot read the request target: it must be a path from / without .. in it')
   }
-  return unsupported(raw) ?? routeOfPath(path)
+  return unsupported(raw) ?? routeOfPath(method, path)
 }
 
-function routeOfPath(path: string): Route {
+/** They change the engine's state or read files (tools/server/server.cpp of v0.5.0). */
+const closedPaths =
+  /^\/(?:slots\/|lora-adapters$|tools(?:\/|$)|cors-proxy|models\/(?:load|unload|sse)$|(?:v1\/)?streams?(?:\/|$)|(?:v1\/)?chat\/completions\/control$)/
+
+function isClosed(method: string, path: string): boolean {
+  if (closedPaths.test(path)) return true
+  const changes = method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS'
+  return changes && /^\/(?:props|models|v1\/models)(?:\/|$)/.test(path)
+}
+
+function routeOfPath(method: string, path: string): Route {
   // The engine has both spellings of each; the daemon answers, so that neither waits for the engine.
   if (path === '/health' || path === '/v1/health') return { kind: 'health' }
+  if (isClosed(method, path)) return { kind: 'closed', method, path }
   if (path === '/v1/models' || path === '/models') return { kind: 'models' }
+  const [, id] = /^\/(?:v1\/)?models\/(.+)$/.exec(path) ?? []
+  if (id !== undefined) return { kind: 'model', id }
   if (path === '/metrics' || path === '/oss20bd' || path.startsWith('/oss20bd/')) {
     return { kind: 'own-unknown', path }
   }

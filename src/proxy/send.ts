@@ -1,6 +1,6 @@
 /** Writes an answer of our own to a client, or breaks one off so that it never looks whole. */
 import { Socket } from 'node:net'
-import type { Exchange } from './forward.ts'
+import type { Exchange } from './exchange.ts'
 import { valuesOf } from './headers.ts'
 import { type OwnAnswer, type OwnError, ownError, readableBy } from './own-answer.ts'
 

@@ -22,7 +22,10 @@ export interface ProxyCounts {
   readonly inFlight: number
   readonly queued: number
   readonly held: number
+  /** Requests sent again from the beginning. */
   readonly replayed: number
+  /** Streams that went on after their engine had died. */
+  readonly continued: number
   readonly failed: number
   readonly served: number
 }

@@ -4,15 +4,24 @@ import http from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { type Clock, systemClock } from '../../src/clock.ts'
 import { errnoOf } from '../../src/errors.ts'
-import type { EngineAnswer } from '../../src/proxy/engine-requests.ts'
-import {
-  createProxyServer,
-  type ProxyServer,
-  type ProxyServerOptions,
-} from '../../src/proxy/proxy-server.ts'
+import { createRequestLog } from '../../src/proxy/accounting/request-log.ts'
+import { createModelNames } from '../../src/proxy/aliases.ts'
+import type { ProxyServerOptions } from '../../src/proxy/proxy-options.ts'
+import type { EngineAnswer } from '../../src/proxy/tries.ts'
+import { createProxyServer, type ProxyServer } from '../../src/proxy/proxy-server.ts'
 import type { Upstream, UpstreamSource } from '../../src/proxy/upstream.ts'
 import { RecordingLogger } from './recording-logger.ts'
 import { tempDir } from './temp-dir.ts'
+
+export const rigLimits: ProxyServerOptions['limits'] = {
+  keepBytes: 16 * 2 ** 20,
+  heldBytes: 256 * 2 ** 20,
+  bodyBytes: 100_000_000,
+  uploadTimeoutMs: 30_000,
+  headersTimeoutMs: 60_000,
+  queued: 100,
+  connections: 12_000,
+}
 
 /** An UpstreamSource that is what the test last set. */
 export class ScriptedUpstream implements UpstreamSource {
@@ -39,6 +48,9 @@ export class ScriptedUpstream implements UpstreamSource {
   }
 
   changed(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) {
+      return Promise.reject(new DOMException('The operation was aborted', 'AbortError'))
+    }
     return new Promise((resolve, reject) => {
       const wake = (): void => {
         this.#waiters.delete(wake)
@@ -106,7 +118,11 @@ export async function startRig(
   const proxy = createProxyServer({
     host: '127.0.0.1',
     port: 0,
-    models: ['gpt-oss-20b'],
+    names: createModelNames({ base: 'gpt-oss-20b', aliases: [] }),
+    tokens: { check: () => ({ kind: 'open' }) },
+    continueStreams: true,
+    limits: rigLimits,
+    requests: createRequestLog({ clock: systemClock }),
     holdTimeoutMs: 10_000,
     allowedHosts: [],
     allowedOrigins: [],

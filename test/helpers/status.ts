@@ -59,7 +59,9 @@ const READY: Status = {
     queued: 0,
     held: 2,
     replayed: 3,
+    continued: 0,
     failed: 0,
+    queue: [],
   },
   memory: {
     level: 'ok',

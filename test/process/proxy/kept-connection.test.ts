@@ -129,7 +129,7 @@ describe('an engine that answers nonsense', () => {
     const { server } = await rawEngine(rig.socketPath, (socket) => socket.write(text))
     rig.upstream.set(rig.ready)
     const got = await answerOf(rig.request('/x', { method: 'POST' }), '{}')
-    expect([got.status, errorOf(got).code]).toEqual([502, 'engine_died'])
+    expect([got.status, errorOf(got).code]).toEqual([502, 'engine_died_twice'])
     expect(errorOf(got).message).toContain(reason)
     server.close()
   })

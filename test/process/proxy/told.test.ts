@@ -3,36 +3,25 @@ import { expect, test } from 'vitest'
 import { answerOf, loading, startRig, until } from '../../helpers/proxy-rig.ts'
 
 const computeError = '{"error":{"code":500,"message":"Compute error.","type":"server_error"}}'
+const ask = { method: 'POST', headers: { 'Content-Type': 'application/json' } }
 
-test('each answer is told with its run, its request and what shows an error', async () => {
+test('each answer is told with its run, its API and whether the engine can still compute', async () => {
   await using rig = await startRig((req, res) => {
-    if (req.url === '/fine') return void res.end('words of the model')
-    if (req.url === '/broken') return void res.writeHead(500).end(computeError)
-    res.writeHead(200, { 'Content-Type': 'text/event-stream' })
-    res.write('data: {"choices":[]}\n\n')
-    res.end(`data: ${computeError}\n\n`)
+    if (req.url === '/v1/completions') return void res.end('{"choices":[]}')
+    res.writeHead(500).end(computeError)
   })
-  for (const path of ['/fine', '/broken', '/stream']) await answerOf(rig.request(path))
+  await answerOf(rig.request('/v1/completions', ask), Buffer.from('{}'))
+  await answerOf(rig.request('/props'))
+  await answerOf(rig.request('/v1/chat/completions', ask), Buffer.from('{}'))
+  const failed = { runId: 1, api: 'chat', status: 500, isComputeError: true }
   expect(rig.answers).toEqual([
-    { runId: 1, method: 'GET', path: '/fine', status: 200, sample: '' },
-    { runId: 1, method: 'GET', path: '/broken', status: 500, sample: computeError },
-    {
-      runId: 1,
-      method: 'GET',
-      path: '/stream',
-      status: 200,
-      sample: `data: {"choices":[]}\n\ndata: ${computeError}\n\n`,
-    },
+    { runId: 1, api: 'completions', status: 200, isComputeError: false },
+    { runId: 1, api: null, status: 500, isComputeError: false },
+    // Sent again twice: an engine that cannot compute is replaced meanwhile.
+    failed,
+    failed,
+    failed,
   ])
-})
-
-test('of a long answer only a bounded part is kept', async () => {
-  await using rig = await startRig((_req, res) => {
-    res.writeHead(500).write('x'.repeat(5000))
-    res.end('y'.repeat(5000))
-  })
-  await answerOf(rig.request('/long'))
-  expect(rig.answers[0]?.sample).toBe('x'.repeat(1024))
 })
 
 test('it is busy from the first request with the engine to the last', async () => {

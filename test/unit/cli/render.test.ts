@@ -14,7 +14,7 @@ test('a ready daemon is told on one screen', () => {
       'ready for 3 min 12 s: answering',
       '  model      gpt-oss-20b (32768 tokens of context, 1 slot)',
       '  port       http://127.0.0.1:8020',
-      '  requests   1 in flight, 0 queued, 2 held, 3 replayed, 0 failed',
+      '  requests   1 in flight, 0 queued, 2 held, 3 replayed, 0 continued, 0 failed',
       '  speed      generates 41.3 tokens/s, reads prompts 380.0 tokens/s',
       '  memory     ok, engine uses 12.0 GiB, planned 13.0 GiB, budget 28.0 GiB, available 9.0 GiB',
       '  engine     llama-server b1, pid 200, 0 restarts',

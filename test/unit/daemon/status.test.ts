@@ -34,7 +34,8 @@ function partsOf(view: SupervisorView): StatusParts {
     model: { name: 'm', path: '/m', testModel: true, contextTokens: 8192, slots: 1 },
     proxy: {
       url: 'http://127.0.0.1:8020',
-      counts: { inFlight: 1, queued: 0, held: 2, replayed: 0, failed: 3, served: 4 },
+      counts: { inFlight: 1, queued: 0, held: 2, replayed: 0, continued: 0, failed: 3, served: 4 },
+      queue: [],
     },
     memory: {
       level: null,

@@ -102,11 +102,17 @@ describe('judgeAccess', () => {
 
 describe('assertSafeBind', () => {
   test.each(['127.0.0.1', 'localhost', '::1', '[::1]', '127.1.2.3'])('it accepts %s', (host) => {
-    expect(() => assertSafeBind(host)).not.toThrow()
+    expect(() => assertSafeBind(host, false)).not.toThrow()
   })
 
   test.each(['0.0.0.0', '::', '192.168.1.4', 'mac.home', ''])('it refuses %j', (host) => {
-    expect(() => assertSafeBind(host)).toThrow(Oss20bdError)
-    expect(() => assertSafeBind(host)).toThrow(expect.objectContaining({ code: 'unsafe-bind' }))
+    expect(() => assertSafeBind(host, false)).toThrow(Oss20bdError)
+    expect(() => assertSafeBind(host, false)).toThrow(
+      expect.objectContaining({ code: 'unsafe-bind' }),
+    )
+  })
+
+  test('with tokens any address will do', () => {
+    expect(() => assertSafeBind('0.0.0.0', true)).not.toThrow()
   })
 })
