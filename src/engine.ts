@@ -54,6 +54,8 @@ export type ExitCause =
   | 'start-timeout'
   /** A machine that held a part of the model went away. */
   | 'remote-lost'
+  /** The operating system has no file, process or memory to spare: nobody's fault, and it may pass. */
+  | 'system-shortage'
   | 'asked'
   | 'unknown'
 

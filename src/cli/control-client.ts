@@ -5,12 +5,15 @@
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
+import { systemClock } from '../clock.ts'
 import type { Status } from '../daemon/control-protocol.ts'
 import { errnoOf, messageOf, Oss20bdError } from '../errors.ts'
 import { errorCodeOf } from './exit-status.ts'
 import { field, isRecord, parseJson } from './json.ts'
 
 const ANSWER_TIMEOUT_MS = 10_000
+const ASK_AGAIN_AFTER_MS = 100
+const brokenOff = new Set(['ECONNRESET', 'EPIPE'])
 const MAX_ANSWER_BYTES = 1_048_576
 
 interface Question {
@@ -36,15 +39,31 @@ export async function askDaemonFor<Answer>(
   { method, path, timeoutMs = ANSWER_TIMEOUT_MS }: Question,
 ): Promise<Answer> {
   const deadline = AbortSignal.timeout(timeoutMs)
+  const ask = (): Promise<unknown> => askOnce(socketPath, method, path, deadline)
   try {
-    const response = await open(socketPath, method, path, deadline)
-    const body = parseJson(await readBody(response))
-    if ((response.statusCode ?? 500) >= 400) throw refusal(body)
+    // Broken off: it ended while we asked, or it is short of files. The second answer tells which.
+    const body = await ask().catch(async (error: unknown) => {
+      if (method !== 'GET' || !brokenOff.has(errnoOf(error) ?? '')) throw error
+      await systemClock.sleep(ASK_AGAIN_AFTER_MS)
+      return ask()
+    })
     if (isAnswer(body)) return body
     throw unreadable()
   } catch (error) {
     throw deadline.aborted ? noAnswer(timeoutMs) : explain(error)
   }
+}
+
+async function askOnce(
+  socketPath: string,
+  method: string,
+  path: string,
+  deadline: AbortSignal,
+): Promise<unknown> {
+  const response = await open(socketPath, method, path, deadline)
+  const body = parseJson(await readBody(response))
+  if ((response.statusCode ?? 500) >= 400) throw refusal(body)
+  return body
 }
 
 /** Like `askDaemon`, but null when no daemon is running. */
@@ -63,7 +82,7 @@ export async function* watchDaemon(socketPath: string, signal: AbortSignal): Asy
   try {
     response = await open(socketPath, 'GET', '/events', signal)
   } catch (error) {
-    if (signal.aborted) return
+    if (signal.aborted || brokenOff.has(errnoOf(error) ?? '')) return
     throw explain(error)
   }
   try {
@@ -131,10 +150,15 @@ function refusal(body: unknown): Oss20bdError {
 function explain(error: unknown): Oss20bdError {
   if (error instanceof Oss20bdError) return error
   const errno = errnoOf(error) ?? ''
-  // Reset: it ended while we asked.
-  if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'].includes(errno)) {
+  if (['ENOENT', 'ECONNREFUSED'].includes(errno)) {
     return new Oss20bdError('daemon-not-running', 'Cannot ask the daemon: it is not running', {
       hint: 'Start it with: oss20bd start',
+      cause: error,
+    })
+  }
+  if (brokenOff.has(errno)) {
+    return new Oss20bdError('timeout', 'Cannot ask the daemon: it breaks off the connection', {
+      hint: 'It may be short of open files, or ending: see oss20bd logs --daemon -n 50',
       cause: error,
     })
   }

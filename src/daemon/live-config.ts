@@ -31,7 +31,7 @@ export function createLiveConfig(
       if (loaded.kind === 'invalid') {
         const message = configError(loaded.problems).message
         return tell(
-          `The config has mistakes, so the last good one is kept: ${message}`,
+          `The config cannot be used, so the last good one is kept: ${message}`,
           mistakesHint,
         )
       }

@@ -110,10 +110,10 @@ function modelPath(config: Config, paths: Paths): string {
   return config.model.path ?? join(paths.models, 'current')
 }
 
-/** Why a model cannot be loaded. Permanent: the file must change first. */
+/** Why a model cannot be loaded. Permanent, unless it is not the file's fault: the file must change first. */
 function modelReason(check: Exclude<ModelFileCheck, { kind: 'ok' }>): ExitReason {
   const { message, hint } = check
-  return { cause: modelCause(check.kind), permanent: true, message, hint }
+  return { cause: modelCause(check.kind), permanent: check.kind !== 'shortage', message, hint }
 }
 
 function modelCause(kind: Exclude<ModelFileCheck, { kind: 'ok' }>['kind']): ExitReason['cause'] {
@@ -122,6 +122,8 @@ function modelCause(kind: Exclude<ModelFileCheck, { kind: 'ok' }>['kind']): Exit
     case 'folder':
     case 'unreadable':
       return 'model-missing'
+    case 'shortage':
+      return 'system-shortage'
     case 'legacy':
       return 'model-legacy-format'
     case 'empty':

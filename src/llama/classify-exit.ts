@@ -26,6 +26,8 @@ const notRunnable = new Set([
  */
 const loaderLines = 8
 
+const shortages = new Set('EMFILE ENFILE EAGAIN ENOMEM'.split(' '))
+
 /** The exit was not asked for: the supervisor knows those. */
 export function classifyExit(exit: RawExit, context: ExitContext): ExitReason {
   if (exit.spawnError !== null) return neverRan(exit.spawnError, context)
@@ -77,8 +79,9 @@ function neverRan(error: NonNullable<RawExit['spawnError']>, context: ExitContex
     }
   }
   const permanent = error.errno !== null && notRunnable.has(error.errno)
+  const isShortage = error.errno !== null && shortages.has(error.errno)
   return {
-    cause: permanent ? 'engine-missing' : 'unknown',
+    cause: permanent ? 'engine-missing' : isShortage ? 'system-shortage' : 'unknown',
     permanent,
     message: `Cannot start llama-server: ${context.file} ${spawnProblem(error)}`,
     hint: permanent

@@ -1,7 +1,7 @@
 /** Asks a llama-server binary what it is, without starting an engine. */
+import { execFile } from 'node:child_process'
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
-import { execa } from 'execa'
 import { errnoOf, messageOf, Oss20bdError } from '../errors.ts'
 
 export interface EngineVersion {
@@ -11,17 +11,17 @@ export interface EngineVersion {
 }
 
 /** What `--version` says, or null when the file does not answer like a llama-server within 10 s. */
-export async function readEngineVersion(file: string): Promise<EngineVersion | null> {
-  const { stderr, stdout, failed } = await execa(file, ['--version'], {
-    reject: false,
-    stdin: 'ignore',
-    // No `LLAMA_ARG_*` of the user: a wrong one would fail it.
-    extendEnv: false,
-    env: { PATH: process.env['PATH'] },
-    timeout: 10_000,
-    maxBuffer: 100_000,
+export function readEngineVersion(file: string): Promise<EngineVersion | null> {
+  // No `LLAMA_ARG_*` of the user: a wrong one would fail it.
+  const env = { PATH: process.env['PATH'] ?? '' }
+  const options = { env, timeout: 10_000, maxBuffer: 100_000 }
+  return new Promise((resolve) => {
+    // Not execa: without a file descriptor to spare it would end the daemon (docs/decisions/0002).
+    const child = execFile(file, ['--version'], options, (error, stdout, stderr) => {
+      resolve(error === null ? parseEngineVersion(`${stderr}\n${stdout}`) : null)
+    })
+    child.stdin?.end()
   })
-  return failed ? null : parseEngineVersion(`${stderr}\n${stdout}`)
 }
 
 /** Reads `version: 0.5.0 (build 1, commit de3ff81)` and the older `version: 8193 (ecd99d6a9)`. Pure. */

@@ -17,7 +17,15 @@ export type ModelFileCheck =
   | ModelFileProblem
 
 interface ModelFileProblem {
-  readonly kind: 'missing' | 'folder' | 'empty' | 'not-gguf' | 'legacy' | 'cut-short' | 'unreadable'
+  readonly kind:
+    | 'missing'
+    | 'folder'
+    | 'empty'
+    | 'not-gguf'
+    | 'legacy'
+    | 'cut-short'
+    | 'unreadable'
+    | 'shortage'
   readonly message: string
   readonly hint: string
 }
@@ -128,6 +136,10 @@ function problemOf(path: string, error: unknown): ModelFileProblem {
       'there is no permission to read it, it must be readable',
       hint,
     )
+  }
+  if (errno === 'EMFILE' || errno === 'ENFILE' || errno === 'ENOMEM' || errno === 'EAGAIN') {
+    const what = `the system has nothing to spare to open it with (${errno})`
+    return problem(path, 'shortage', what, 'Close other apps')
   }
   return problem(path, 'unreadable', messageOf(error), GET_A_MODEL)
 }

@@ -50,6 +50,7 @@ function afterDeath(
   nowMs: number,
   settings: RestartSettings,
 ): Step {
+  if (reason.cause === 'system-shortage') return waitOut(life, event.runId, nowMs, settings)
   const wasReady = readyState(life.state) !== null
   const deaths = [...life.deaths, { atMs: nowMs, wasReady }]
   const verdict = decideRestart(reason, deaths.length, life.profile, settings, event.jitter)
@@ -61,10 +62,18 @@ function afterDeath(
   }
   const { delayMs, profile } = verdict
   const next: Lifecycle = { ...life, deaths, profile }
-  if (delayMs === 0) return beginRun(next)
-  const { runId } = event
+  return delayMs === 0 ? beginRun(next) : waitFor(delayMs, next, event.runId, nowMs)
+}
+
+/** Nothing has died, and nothing would be cured by a smaller set-up: it passes, or it does not. */
+function waitOut(life: Lifecycle, runId: number, nowMs: number, settings: RestartSettings): Step {
+  const delayMs = Math.min(settings.maxDelayMs, settings.baseDelayMs * 2)
+  return waitFor(delayMs, life, runId, nowMs)
+}
+
+function waitFor(delayMs: number, life: Lifecycle, runId: number, nowMs: number): Step {
   return {
-    next: { ...next, state: { kind: 'backoff', runId, untilMs: nowMs + delayMs } },
+    next: { ...life, state: { kind: 'backoff', runId, untilMs: nowMs + delayMs } },
     effects: [{ kind: 'wait', runId, delayMs }],
   }
 }

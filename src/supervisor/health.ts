@@ -1,4 +1,5 @@
 /** Asks the engine over its socket: whether it has loaded (the fall-back), answers, and what it counts. */
+import { Agent } from 'node:http'
 import got, { type Got, TimeoutError } from 'got'
 import pRetry from 'p-retry'
 import type { Engine, EngineCounters } from '../engine.ts'
@@ -34,7 +35,8 @@ export type TokenResult =
   | { readonly kind: 'answered' }
   /** It answered, with an error. */
   | { readonly kind: 'refused'; readonly why: string }
-  | { readonly kind: 'no-answer'; readonly why: string }
+  /** `isLate`: it took the question and its time was up; else there was nobody to take it. */
+  | { readonly kind: 'no-answer'; readonly why: string; readonly isLate: boolean }
 
 /** Asks for one token, once. Rejects when aborted. */
 export async function askOneToken(
@@ -51,9 +53,9 @@ export async function askOneToken(
     return { kind: 'refused', why: `it answered with status ${statusCode}` }
   } catch (error) {
     signal.throwIfAborted()
-    const late = error instanceof TimeoutError
-    const why = late ? `no token within ${timeoutMs / 1000} s` : messageOf(error)
-    return { kind: 'no-answer', why }
+    const isLate = error instanceof TimeoutError
+    const why = isLate ? `no token within ${timeoutMs / 1000} s` : messageOf(error)
+    return { kind: 'no-answer', why, isLate }
   }
 }
 
@@ -70,7 +72,7 @@ export async function askFirstToken(engine: Engine, signal: AbortSignal): Promis
     )
   } catch (error) {
     signal.throwIfAborted()
-    return { kind: 'no-answer', why: messageOf(error) }
+    return { kind: 'no-answer', why: messageOf(error), isLate: true }
   }
 }
 
@@ -105,9 +107,13 @@ async function readText(
   }
 }
 
+/** The engine closes an idle connection after 5 s: one that is kept would break when it is needed. */
+const agent = { http: new Agent({ keepAlive: false }) }
+
 function clientFor(signal: AbortSignal): Got {
   return got.extend({
     enableUnixSockets: true,
+    agent,
     // p-retry is around it.
     retry: { limit: 0 },
     throwHttpErrors: false,

@@ -219,7 +219,7 @@ function whenLoaded(life: Lifecycle): Step {
 
 function whenCheckPassed(life: Lifecycle, nowMs: number): Step {
   const { state } = life
-  if (state.kind !== 'starting') return stay(life)
+  if (state.kind !== 'starting' || state.phase !== 'checking') return stay(life)
   const { runId } = state
   return stay({
     ...life,

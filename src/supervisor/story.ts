@@ -62,7 +62,8 @@ function tellDecision(
       : `Gave up after ${counted}: ${state.why}`
     return { kind: 'decision', message, hint: state.reason.hint, facts }
   }
-  const delayMs = state.kind === 'backoff' ? state.untilMs - (deaths.at(-1)?.atMs ?? 0) : 0
+  const delayMs =
+    state.kind === 'backoff' ? Math.round(state.untilMs - (deaths.at(-1)?.atMs ?? 0)) : 0
   const when = delayMs === 0 ? 'at once' : `in ${formatDuration(delayMs)}`
   const how = describeChange(before.profile, profile)
   return {

@@ -66,8 +66,10 @@ export class VitalWatch {
       log.info('asked the engine for one token', { result: result.kind, tookMs })
       if (result.kind === 'answered') onFinding({ kind: 'good-answer' })
       else if (result.kind === 'refused') onFinding({ kind: 'bad-answer', why: result.why })
-      // It may have stood in line behind long work that goes on well.
-      else if (this.#vitals.aliveAtMs <= askedAtMs) onFinding({ kind: 'hung', why: result.why })
+      // It may have stood in line behind long work that goes on well; a dead one is told by its exit.
+      else if (result.isLate && this.#vitals.aliveAtMs <= askedAtMs) {
+        onFinding({ kind: 'hung', why: result.why })
+      }
     } catch {
       // Aborted: the run is over.
     } finally {

@@ -60,7 +60,7 @@ test('a file with mistakes changes nothing, is told once, and again after it was
   expect(live.current().model.contextTokens).toBe(32_768)
   expect(told).toHaveLength(1)
   expect(told[0]?.message).toMatch(
-    /^The config has mistakes, so the last good one is kept: .*many/s,
+    /^The config cannot be used, so the last good one is kept: .*many/s,
   )
   write('[model]\ncontextTokens = 4096\n')
   await live.refresh()

@@ -210,7 +210,8 @@ describe('a start that fails', () => {
   it.each([
     ['ENOENT', 'engine-missing', true],
     ['EACCES', 'engine-missing', true],
-    ['EAGAIN', 'unknown', false],
+    ['EAGAIN', 'system-shortage', false],
+    ['EMFILE', 'system-shortage', false],
     [null, 'unknown', false],
   ] as const)('is %s of the operating system: %s', (errno, cause, permanent) => {
     const spawnError = { errno, message: 'spawn failed' }
@@ -434,6 +435,7 @@ describe('a run that ends', () => {
         'killed-by-os': exited({ exitCode: null, signal: 'SIGKILL' }),
         signal: exited({ exitCode: null, signal: 'SIGBUS' }),
         'engine-missing': exited({ spawnError }),
+        'system-shortage': exited({ spawnError: { errno: 'EMFILE', message: 'spawn failed' } }),
         'remote-lost': exited({ ...died, lastLines: ['/x.cpp:547: Failed to connect to a:1'] }),
         unknown: exited({ exitCode: 0 }),
       }

@@ -29,6 +29,8 @@ interface Model {
   wanted: 'up' | 'down'
   /** Runs that were spawned and have neither exited nor been refused. */
   readonly live: Set<number>
+  /** Runs that a process has spoken for: those are beyond being refused. */
+  readonly heard: Set<number>
   nowMs: number
 }
 
@@ -48,9 +50,10 @@ class Happen implements fc.Command<Model, World> {
   }
 
   /** Only a process that lives can exit, and only before there is one it can be refused. */
-  check({ live }: Readonly<Model>): boolean {
+  check({ live, heard }: Readonly<Model>): boolean {
     const event = this.#event
-    return event.kind !== 'exited' && event.kind !== 'refused' ? true : live.has(event.runId)
+    if (event.kind === 'refused') return live.has(event.runId) && !heard.has(event.runId)
+    return event.kind !== 'exited' || live.has(event.runId)
   }
 
   run(model: Model, world: World): void {
@@ -59,6 +62,7 @@ class Happen implements fc.Command<Model, World> {
     if (event.kind === 'start' || event.kind === 'restart') model.wanted = 'up'
     if (event.kind === 'stop') model.wanted = 'down'
     if (event.kind === 'exited' || event.kind === 'refused') model.live.delete(event.runId)
+    else if ('runId' in event) model.heard.add(event.runId)
     step(model, world, event)
   }
 
@@ -157,7 +161,7 @@ const happenings = fc
 
 function fresh(): { model: Model; real: World } {
   return {
-    model: { wanted: 'down', live: new Set(), nowMs: 0 },
+    model: { wanted: 'down', live: new Set(), heard: new Set(), nowMs: 0 },
     real: { life: initialLifecycle, pending: [] },
   }
 }

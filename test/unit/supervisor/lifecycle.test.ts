@@ -214,6 +214,17 @@ describe('after a death', () => {
     expect(life.state.kind).toBe('failed')
   })
 
+  test('a shortage of the system is waited out, and is no death', () => {
+    const shortage: ExitReason = { ...crash, cause: 'system-shortage' }
+    let life = play({ kind: 'start' }).life
+    for (let run = 1; run <= 20; run += 1) {
+      const step = playOn(life, run * 1000, [exited(run, shortage)])
+      expect(step.effects).toEqual([{ kind: 'wait', runId: run, delayMs: 2000 }])
+      life = playOn(step.life, run * 1000, [{ kind: 'backoff-over', runId: run }]).life
+    }
+    expect(life).toMatchObject({ deaths: [], profile: normalProfile })
+  })
+
   test('an engine that serves a while between its deaths, which lie far apart, is kept up', () => {
     let life = play({ kind: 'start' }).life
     for (let run = 1; run <= 20; run += 1) {
