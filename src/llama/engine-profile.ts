@@ -42,13 +42,16 @@ export function withProfile(
 
 type Planned = Pick<LlamaServerOptions, 'contextTokens' | 'slots' | 'extraArgs'>
 
-/** The context that is asked for; null when `extraArgs` leave it to the engine (0, or no number). */
+/** The context of one conversation; null when `extraArgs` leave it to the engine (0, or no number). */
 export function plannedContextTokens(
   options: LlamaServerOptions,
   profile: EngineProfile,
 ): number | null {
   const planned: Planned = withProfile(options, profile)
-  return lastValue(planned.extraArgs, ['-c', '--ctx-size'], planned.contextTokens)
+  const ours = planned.contextTokens * planned.slots
+  const inAll = lastValue(planned.extraArgs, ['-c', '--ctx-size'], ours)
+  const slots = plannedSlots(options, profile)
+  return inAll === null || slots === null ? null : Math.floor(inAll / slots)
 }
 
 /** How many requests it is asked to work on at once; null when `extraArgs` leave it to the engine. */

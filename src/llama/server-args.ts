@@ -9,6 +9,7 @@ export interface LlamaServerOptions {
   readonly alias: string
   /** A unix socket, in a folder that only we can enter: that stands in for an API key. */
   readonly socketPath: string
+  /** Of one conversation. */
   readonly contextTokens: number
   readonly slots: number
   /** What its prompt cache may take of host memory; its own default is 8192. */
@@ -21,9 +22,11 @@ export interface LlamaServerOptions {
 
 /** Every value that matters is passed: the defaults (`-c`, `-np`, `--cache-ram`) fill a 32 GiB Mac. */
 export function serverArgs(options: LlamaServerOptions): string[] {
+  const { contextTokens, slots } = options
   const groups: readonly (readonly string[])[] = [
     ['--model', options.modelPath, '--alias', options.alias, '--host', options.socketPath],
-    ['--ctx-size', String(options.contextTokens), '--parallel', String(options.slots)],
+    // The engine divides what it is given among its slots.
+    ['--ctx-size', String(contextTokens * slots), '--parallel', String(slots)],
     // "all" is accepted, and changes nothing, where there is no GPU.
     ['--n-gpu-layers', 'all', '--flash-attn', 'on'],
     ['--batch-size', '2048', '--ubatch-size', '512', '--cache-ram', String(options.cacheRamMiB)],

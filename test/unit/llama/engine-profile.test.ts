@@ -36,13 +36,21 @@ function asked(profile: typeof normal, change: Partial<LlamaEngineOptions> = {})
 
 describe('what is asked of the engine', () => {
   it.each([
-    ['in general', normal, '32768', '4', '1024', undefined],
-    ['after two halvings', { safeMode: false, contextHalvings: 2 }, '8192', '4', '1024', undefined],
+    // The engine divides what it is given among its slots.
+    ['in general', normal, '131072', '4', '1024', undefined],
+    [
+      'after two halvings',
+      { safeMode: false, contextHalvings: 2 },
+      '32768',
+      '4',
+      '1024',
+      undefined,
+    ],
     ['in safe mode', safe, '8192', '1', '0', '1'],
     ['in safe mode after halvings', { safeMode: true, contextHalvings: 3 }, '4096', '1', '0', '1'],
   ])('%s', (_name, profile, context, slots, cache, tensorOff) => {
     expect(asked(profile)).toEqual({ context, slots, cache, tensorOff, last: '--no-warmup' })
-    expect(plannedContextTokens(options, profile)).toBe(Number(context))
+    expect(plannedContextTokens(options, profile)).toBe(Number(context) / Number(slots))
     expect(plannedSlots(options, profile)).toBe(Number(slots))
   })
 
@@ -50,7 +58,7 @@ describe('what is asked of the engine', () => {
     const extraArgs = ['-c', '65536', '--ctx_size', '16384', '-np', '2']
     const own = { ...options, extraArgs }
     expect(asked(safe, { extraArgs }).last).toBe('2')
-    expect(plannedContextTokens(own, safe)).toBe(16_384)
+    expect(plannedContextTokens(own, safe)).toBe(8192)
     expect(plannedSlots(own, safe)).toBe(2)
   })
 
