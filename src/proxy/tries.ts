@@ -198,8 +198,10 @@ export class Tries {
 
   async #ended(end: TryEnd): Promise<Ending | null> {
     const { relay, answer } = this.#request
-    // The last words of a stream may be known although its engine died before it said them.
     const isCut = end.kind === 'died' && answer.started
+    // The client has all of it: the engine died between its last word and the end of the connection.
+    if (isCut && relay.story?.seen.ended === true) return this.#finish()
+    // The last words of a stream may be known although its engine died before it said them.
     const conclusion = isCut ? (relay.story?.conclusion() ?? null) : null
     if (conclusion === null) return this.#carryOut(this.#judge(end))
     answer.write(conclusion, false)
