@@ -13,6 +13,7 @@ export function renderStatus(status: Status, paint: Paint, nowMs: number): reado
     row('model', modelText(status.model), paint),
     row('port', `${status.proxy.url}${status.engine.state === 'ready' ? '' : ' (waiting)'}`, paint),
     row('requests', requestsText(status.proxy), paint),
+    ...queueRows(status.proxy.queue, paint),
     row('speed', speedText(status.throughput), paint),
     row('memory', memoryText(status.memory), paint),
     row('engine', engineText(status.engine), paint),
@@ -72,6 +73,25 @@ function exitHint(status: Status, paint: Paint): readonly string[] {
 function requestsText(proxy: Status['proxy']): string {
   const { inFlight, queued, held, replayed, continued, failed } = proxy
   return `${inFlight} in flight, ${queued} queued, ${held} held, ${replayed} replayed, ${continued} continued, ${failed} failed`
+}
+
+/** Who is next; `oss20bd requests` shows all. */
+function queueRows(queue: Status['proxy']['queue'], paint: Paint): readonly string[] {
+  const [next, ...others] = queue
+  if (next === undefined) return []
+  const { client, waitedMs, expectedMs } = next
+  const expected =
+    expectedMs === null
+      ? 'for how long yet is unknown'
+      : `about ${formatDuration(expectedMs)} to go`
+  const more = others.length === 0 ? '' : `, ${others.length} more behind it`
+  return [
+    row(
+      'queue',
+      `next: ${client}, waits for ${formatDuration(waitedMs)}, ${expected}${more}`,
+      paint,
+    ),
+  ]
 }
 
 function speedText({

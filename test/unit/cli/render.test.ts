@@ -86,3 +86,14 @@ function allNull(...names: string[]): Record<string, null> {
 function exit(at: string) {
   return { cause: 'gpu-error', message: 'the GPU stopped', hint: 'restart the Mac', at } as const
 }
+
+test('who waits for a slot is told, and for how long yet', () => {
+  const next = { id: 'r1', client: 'OpenAI/JS', position: 1, waitedMs: 3000, expectedMs: 5000 }
+  const queue = [next, { ...next, id: 'r2', position: 2 }]
+  expect(screen({ proxy: { queue } })).toContain(
+    'queue      next: OpenAI/JS, waits for 3 s, about 5 s to go, 1 more behind it',
+  )
+  expect(screen({ proxy: { queue: [{ ...next, expectedMs: null }] } })).toContain(
+    'waits for 3 s, for how long yet is unknown',
+  )
+})
