@@ -4,10 +4,12 @@
  *
  *   --only NAME[,NAME]  these parts only: status, latency, rss, crash, idle (with the real engine), and those of
  *                       supervision.mjs (with a stand-in): respawn, log-cpu, loop (all loop-...), loop-idle, ...
- *   --rounds N          how often each part of supervision.mjs is measured; the table shows medians (default 3)
- *   --quick             shorter, one round
+ *                       and those of port.mjs (the real engine, beside nginx): port (all port-...), port-cpu, ...
+ *   --rounds N          how often each part of supervision.mjs (default 3) and port.mjs (default 5) is measured; the
+ *                       table shows medians
+ *   --quick             shorter, one round of supervision.mjs, two of port.mjs
  *   --root FOLDER       measure the build of another checkout (default: this one)
- *   --profile FOLDER    write CPU profiles of the daemon there (supervision.mjs only); see cpu-profile.mjs
+ *   --profile FOLDER    write CPU profiles of the daemon there (supervision.mjs, port-cpu); see cpu-profile.mjs
  *   --latency           the added latency only, three times, and no file
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -19,6 +21,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { cpuSeconds, median } from './numbers.mjs'
+import { cleanUpPortNow, measurePort, PORT } from './port.mjs'
 import { cleanUpNow, measureSupervision, SUPERVISION } from './supervision.mjs'
 
 const here = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -264,7 +267,7 @@ function inShort(number) {
 
 /** The names asked for; `loop` stands for all that begin with `loop-`. */
 function wantedNames() {
-  const all = [...Object.keys(PARTS), ...Object.keys(SUPERVISION)]
+  const all = [PARTS, SUPERVISION, PORT].flatMap((parts) => Object.keys(parts))
   if (options.only === undefined) return all
   const asked = options.only.split(',')
   const isMeant = (name, word) => name === word || name.startsWith(`${word}-`)
@@ -328,7 +331,18 @@ async function everything() {
   })
   rows.push(...supervision.rows)
   results.load.push(loadavg())
-  Object.assign(results, { supervision: supervision.figures, rows })
+  const throughPort = await measurePort({
+    root,
+    engineFolder,
+    names: names.filter((name) => Object.hasOwn(PORT, name)),
+    rounds: Number(options.rounds ?? (quick ? 2 : 5)),
+    quick,
+    profiles: options.profile,
+    tell: (text) => console.error(text),
+  })
+  rows.push(...throughPort.rows)
+  results.load.push(loadavg())
+  Object.assign(results, { supervision: supervision.figures, port: throughPort.figures, rows })
   report(rows)
   const loads = results.load.map(([oneMinute]) => oneMinute.toFixed(1))
   console.log(`${results.cores} cores, load average ${loads.join(', ')} from start to end`)
@@ -345,6 +359,7 @@ function write(results) {
 
 process.on('exit', () => {
   cleanUpNow()
+  cleanUpPortNow()
   rmSync(home, { recursive: true, force: true, maxRetries: 5 })
 })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {

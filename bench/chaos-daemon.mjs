@@ -190,10 +190,12 @@ function watch(socketPath) {
 
 function getJson(socketPath, path) {
   return new Promise((resolve, reject) => {
-    const request = http.get({ socketPath, path, agent: false }, async (response) => {
+    const request = http.get({ socketPath, path, agent: false }, (response) => {
       let text = ''
-      for await (const piece of response.setEncoding('utf8')) text += piece
-      resolve(JSON.parse(text))
+      response.setEncoding('utf8')
+      response.on('data', (piece) => (text += piece))
+      response.on('end', () => resolve(JSON.parse(text)))
+      response.on('error', reject)
     })
     request.on('error', reject)
   })

@@ -1,4 +1,5 @@
 /** Which API a request speaks. Pure. */
+import { pathOf } from './route.ts'
 
 /**
  * The shapes of answers that the port knows. `native` is llama-server's own: it takes a slot as the
@@ -19,8 +20,8 @@ const apis: ReadonlyMap<string, Api> = new Map([
   ['/infill', 'native'],
 ])
 
-/** `path` may carry a query. null: it takes no slot, and is never queued. */
-export function apiOf(method: string, path: string): Api | null {
+/** `target` as it came: the engine decodes it, so another spelling takes a slot too. null: it takes none, and is never queued. */
+export function apiOf(method: string, target: string): Api | null {
   if (method !== 'POST') return null
-  return apis.get(path.split('?', 1)[0] ?? path) ?? null
+  return apis.get(target) ?? apis.get(pathOf(target) ?? '') ?? null
 }

@@ -37,8 +37,8 @@ export async function readAsked(
   const headers = toEngine(rawHeaders)
   const plain = { api, method, path, headers, streamRequest: null, model: null, keptBytes: 0 }
   if (!hasBody(req)) return { kind: 'asked', asked: { ...plain, body: null }, release: nothing }
-  if (expectsContinue) res.writeContinue()
   const kept = keepBody(req, options)
+  if (expectsContinue && !kept.isRefused) res.writeContinue()
   const release = (): void => kept.release()
   const outcome = await kept.outcome
   if (outcome.kind === 'too-large')

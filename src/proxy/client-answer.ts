@@ -3,11 +3,14 @@ import { messageOf } from '../errors.ts'
 import type { AnswerHead } from './answer-head.ts'
 import type { Exchange } from './exchange.ts'
 import { toClient, valuesOf } from './headers.ts'
+import { readableBy } from './own-answer.ts'
 import { breakOff } from './send.ts'
 
 export interface ClientAnswerEvents {
   /** The first byte of the answer goes to the client. */
   readonly onFirstByte: () => void
+  /** What we add to the head of the engine's answer. */
+  readonly ownHeaders: () => Readonly<Record<string, string>>
   /** The client takes more. */
   readonly onDrain: () => void
 }
@@ -97,7 +100,12 @@ export class ClientAnswer {
     const { req, res } = this.#exchange
     this.#events.onFirstByte()
     try {
-      res.writeHead(head.status, head.statusMessage, toClient(head.rawHeaders))
+      const [origin] = valuesOf(req.rawHeaders, 'origin')
+      const headers = toClient(head.rawHeaders)
+      for (const added of [readableBy(origin), this.#events.ownHeaders()]) {
+        for (const [name, value] of Object.entries(added)) headers.push(name, value)
+      }
+      res.writeHead(head.status, head.statusMessage, headers)
     } catch (error) {
       // What the reader let pass, Node may still not write.
       req.destroy(new Error(`the answer cannot be written: ${messageOf(error)}`))

@@ -8,6 +8,7 @@ import { AnswerRelay } from './answer-relay.ts'
 import type { Api } from './api.ts'
 import { type Asked, readAsked } from './asked.ts'
 import { ClientAnswer } from './client-answer.ts'
+import { drain } from './drain.ts'
 import type { Exchange } from './exchange.ts'
 import type { KeepOptions } from './kept-body.ts'
 import type { OwnError } from './own-answer.ts'
@@ -106,6 +107,7 @@ export class EngineRequests {
   ): Promise<Outcome> {
     const answer = new ClientAnswer(exchange, {
       onFirstByte: () => record.firstByte(),
+      ownHeaders: () => waitHeaders(record),
       onDrain: () => tries.resume(),
     })
     const relay = new AnswerRelay(asked.api, asked.streamRequest, answer)
@@ -150,7 +152,7 @@ export class EngineRequests {
     switch (ending.kind) {
       case 'answered':
         inFlight.served()
-        exchange.req.resume()
+        drain(exchange.req)
         return 'answered'
       case 'refused':
       case 'failed':
@@ -179,4 +181,12 @@ export class EngineRequests {
     answer.break(brokenStreamEnd(api ?? 'native', error))
     return 'broken'
   }
+}
+
+/** How long it waited before the engine had it, where it did: a client can tell a busy engine from a slow one. */
+function waitHeaders({ queuedMs, heldMs }: OpenRequest): Record<string, string> {
+  const headers: Record<string, string> = {}
+  if (queuedMs > 0) headers['X-Oss20bd-Queued-Ms'] = String(Math.round(queuedMs))
+  if (heldMs > 0) headers['X-Oss20bd-Held-Ms'] = String(Math.round(heldMs))
+  return headers
 }

@@ -53,13 +53,20 @@ export function toEngine(raw: RawHeaders): string[] {
   return kept
 }
 
+/**
+ * Which pages may read an answer is judged at the port. The engine lets all of them, and says so also where no
+ * page asked: from there it could get into the cache of a browser, for any page to read.
+ */
+const CORS = 'access-control-'
+
 /** The headers to send to the client for an answer with these headers. */
 export function toClient(raw: RawHeaders): string[] {
   const kept: string[] = []
   const dropped = hopByHop(raw)
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = raw[index] ?? ''
-    if (!dropped.has(name.toLowerCase())) kept.push(name, raw[index + 1] ?? '')
+    const key = name.toLowerCase()
+    if (!dropped.has(key) && !key.startsWith(CORS)) kept.push(name, raw[index + 1] ?? '')
   }
   return kept
 }

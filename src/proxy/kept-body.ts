@@ -46,11 +46,13 @@ export interface LargeBody {
 
 export interface KeptBody {
   readonly outcome: Promise<BodyOutcome>
+  /** It is refused by its length alone: a client that waits for `100 Continue` gets the answer instead. */
+  readonly isRefused: boolean
   /** To be called when the request is over, however it ended: the bytes are kept no longer. Only the first call counts. */
   release(): void
 }
 
-/** A client that waits for `100 Continue` must have got it. From now on nobody else may read `req`. */
+/** A client that waits for `100 Continue` is to get it, unless it is refused. From now on nobody else may read `req`. */
 export function keepBody(req: IncomingMessage, options: KeepOptions): KeptBody {
   const keeping = new Keeping(req, options)
   keeping.start()
@@ -59,6 +61,7 @@ export function keepBody(req: IncomingMessage, options: KeepOptions): KeptBody {
 
 class Keeping implements KeptBody {
   readonly outcome: Promise<BodyOutcome>
+  isRefused = false
   readonly #req: IncomingMessage
   readonly #options: KeepOptions
   readonly #pieces = new BodyPieces()
@@ -79,7 +82,10 @@ class Keeping implements KeptBody {
     const req = this.#req
     if (!hasBody(req)) return this.#end({ kind: 'whole', pieces: [], lengthBytes: 0 })
     const early = this.#judgeLength()
-    if (early !== null) return this.#end(early)
+    if (early !== null) {
+      this.isRefused = early.kind !== 'too-large'
+      return this.#end(early)
+    }
     if (req.destroyed) return this.#end({ kind: 'aborted' })
     req.on('data', this.#onData)
     req.once('end', this.#onEnd)
@@ -110,7 +116,7 @@ class Keeping implements KeptBody {
     if (!budget.take(bytes.length)) return this.#end(overBudget(budget))
     this.#takenBytes += bytes.length
     this.#pieces.add(bytes)
-    this.#watch?.touch()
+    this.#watch?.came(bytes.length)
     if (lengthBytes > limitBytes) this.#end(this.#large())
   }
 
@@ -123,8 +129,8 @@ class Keeping implements KeptBody {
 
   readonly #watchUpload = (): void => {
     const { clock, uploadTimeoutMs } = this.#options
-    this.#watch = new QuietWatch(clock, uploadTimeoutMs, () =>
-      this.#end(tooSlow(uploadTimeoutMs, this.#pieces.lengthBytes)),
+    this.#watch = new QuietWatch(clock, uploadTimeoutMs, (cameBytes) =>
+      this.#end(tooSlow(uploadTimeoutMs, cameBytes, this.#pieces.lengthBytes)),
     )
   }
 

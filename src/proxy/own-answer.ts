@@ -64,9 +64,9 @@ function modelObject(id: string): Record<string, string | number> {
 }
 
 /** A browser asks first whether a page of `origin` (already judged) may send `requestedHeaders`. */
-export function preflightAnswer(requestedHeaders: string | undefined): OwnAnswer {
+export function preflightAnswer(requestedHeaders: string | undefined, isOurs: boolean): OwnAnswer {
   const headers = {
-    'Access-Control-Allow-Methods': 'GET, HEAD, OPTIONS',
+    'Access-Control-Allow-Methods': isOurs ? 'GET, HEAD, OPTIONS' : 'GET, HEAD, POST, OPTIONS',
     'Access-Control-Allow-Headers': requestedHeaders ?? '*',
   }
   return { status: 204, headers, body: '' }

@@ -13,6 +13,7 @@ import { valuesOf } from './headers.ts'
 import { InFlight } from './in-flight.ts'
 import type { KeepOptions } from './kept-body.ts'
 import { listenOn } from './listen.ts'
+import { OneAtATime } from './one-at-a-time.ts'
 import {
   healthAnswer,
   modelAnswer,
@@ -46,6 +47,8 @@ export interface ProxyServer {
   close(): Promise<void>
 }
 
+const MAX_CHECK_INTERVAL_MS = 10_000
+
 /** How long `close` lets last answers reach their clients. */
 const CLOSE_GRACE_MS = 1000
 
@@ -66,6 +69,7 @@ class PublicPort implements ProxyServer {
   readonly #engineRequests: EngineRequests
   readonly #gate: Gate
   readonly #server: http.Server
+  readonly #oneAtATime = new OneAtATime()
   readonly #unanswered = new Set<http.ServerResponse>()
 
   constructor(options: ProxyServerOptions) {
@@ -80,21 +84,31 @@ class PublicPort implements ProxyServer {
       keep: keepOptions(options),
       closing: this.#closing.signal,
     })
+    const { headersTimeoutMs } = options.limits
     this.#server = http.createServer({
       // A long prompt or a slow upload is no fault; only the headers must come soon.
       requestTimeout: 0,
-      headersTimeout: options.limits.headersTimeoutMs,
+      headersTimeout: headersTimeoutMs,
+      // Else it would be looked at every 30 s only.
+      connectionsCheckingInterval: Math.min(headersTimeoutMs / 4, MAX_CHECK_INTERVAL_MS),
       keepAliveTimeout: 75_000,
       highWaterMark: READ_AHEAD_BYTES,
       // Judged by the access policy, which explains itself.
       requireHostHeader: false,
     })
     this.#server.maxConnections = options.limits.connections
+    // Their bytes are bounded. Of more than so many Node would drop the rest, and with it a Host or Origin to be judged.
+    this.#server.maxHeadersCount = 0
     this.#server.on('request', (req, res) => this.#onRequest({ req, res, expectsContinue: false }))
     this.#server.on('checkContinue', (req: http.IncomingMessage, res: http.ServerResponse) =>
       this.#onRequest({ req, res, expectsContinue: true }),
     )
-    this.#server.on('clientError', answerUnreadable)
+    this.#server.on('checkExpectation', (req: http.IncomingMessage, res: http.ServerResponse) =>
+      sendOwn({ req, res, expectsContinue: true }, ownError(unknownExpectation)),
+    )
+    this.#server.on('clientError', (error, socket) =>
+      answerUnreadable(error, socket, headersTimeoutMs),
+    )
     this.#server.on('connect', refuseTunnel)
   }
 
@@ -142,12 +156,14 @@ class PublicPort implements ProxyServer {
 
   #onRequest(exchange: Exchange): void {
     const { req, res } = exchange
-    this.#unanswered.add(res)
-    res.once('close', () => this.#unanswered.delete(res))
     // A client that leaves shows as `close` of the answer; its errors say nothing more.
     req.on('error', ignore)
     res.on('error', ignore)
-    void this.#answer(exchange).catch((error: unknown) => this.#bug(exchange, error))
+    this.#oneAtATime.begin(exchange, () => {
+      this.#unanswered.add(res)
+      res.once('close', () => this.#unanswered.delete(res))
+      void this.#answer(exchange).catch((error: unknown) => this.#bug(exchange, error))
+    })
   }
 
   async #answer(exchange: Exchange): Promise<void> {
@@ -170,6 +186,7 @@ class PublicPort implements ProxyServer {
     }
     switch (route.kind) {
       case 'engine': {
+        if (method === 'OPTIONS') return this.#preflight(exchange, false)
         const tokenName = token.kind === 'ok' ? token.name : null
         return this.#engineRequests.answer(exchange, {
           client: clientNameOf(exchange.req, tokenName),
@@ -183,20 +200,26 @@ class PublicPort implements ProxyServer {
       case 'model':
         return this.#own(exchange, modelAnswer(route.id, this.#options.names.all))
       case 'own-unknown':
-      case 'refused':
       case 'closed':
+        return sendOwnError(exchange, routeError(route))
+      case 'refused':
+        // Its client may mean another protocol, or another end of the body, with what follows.
+        exchange.res.shouldKeepAlive = false
         return sendOwnError(exchange, routeError(route))
     }
   }
 
   #own(exchange: Exchange, answer: OwnAnswer): void {
-    const { method, headers } = exchange.req
+    const { method } = exchange.req
     if (method === 'GET' || method === 'HEAD') return sendOwnReadable(exchange, answer)
-    if (method === 'OPTIONS') {
-      const requested = headers['access-control-request-headers']
-      return sendOwnReadable(exchange, preflightAnswer(requested))
-    }
+    if (method === 'OPTIONS') return this.#preflight(exchange, true)
     sendOwnReadable(exchange, readOnlyAnswer(method ?? 'do that'))
+  }
+
+  /** Never the engine's to answer: a browser does not wait for a model to load. */
+  #preflight(exchange: Exchange, isOurs: boolean): void {
+    const requested = exchange.req.headers['access-control-request-headers']
+    sendOwnReadable(exchange, preflightAnswer(requested, isOurs))
   }
 
   #bug(exchange: Exchange, error: unknown): void {
@@ -244,6 +267,12 @@ function keepOptions({ limits, clock }: ProxyServerOptions): KeepOptions {
     budget: new ByteBudget(limits.heldBytes),
     clock,
   }
+}
+
+const unknownExpectation: OwnError = {
+  status: 417,
+  code: 'expectation_failed',
+  message: 'Cannot do what the header Expect asks for: it must be 100-continue',
 }
 
 function routeError(

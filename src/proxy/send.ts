@@ -1,10 +1,11 @@
 /** Writes an answer of our own to a client, or breaks one off so that it never looks whole. */
 import { Socket } from 'node:net'
+import { drain } from './drain.ts'
 import type { Exchange } from './exchange.ts'
 import { valuesOf } from './headers.ts'
 import { type OwnAnswer, type OwnError, ownError, readableBy } from './own-answer.ts'
 
-/** Answers and lets the rest of the request's body run into the void, so that the connection can be used again. */
+/** Answers and drains the rest of the request's body, so that the connection can be used again. */
 export function sendOwn(exchange: Exchange, answer: OwnAnswer): void {
   const { req, res, expectsContinue } = exchange
   const length = answer.status === 204 ? {} : { 'Content-Length': Buffer.byteLength(answer.body) }
@@ -12,7 +13,7 @@ export function sendOwn(exchange: Exchange, answer: OwnAnswer): void {
   const close = expectsContinue && !req.complete ? { Connection: 'close' } : {}
   res.writeHead(answer.status, { ...answer.headers, ...length, ...close })
   res.end(req.method === 'HEAD' ? undefined : answer.body)
-  req.resume()
+  drain(req)
 }
 
 /** Like `sendOwn`, readable also by a page whose origin was allowed. */

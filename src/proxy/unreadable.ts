@@ -2,17 +2,18 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { errnoOf } from '../errors.ts'
+import { formatDuration } from '../units.ts'
 import { ownError, type OwnError } from './own-answer.ts'
 
 /** For the server's `clientError`. */
-export function answerUnreadable(error: Error, socket: Duplex): void {
+export function answerUnreadable(error: Error, socket: Duplex, headersTimeoutMs: number): void {
   // After bytes of an answer on this connection a second status line would become part of it.
   const begun = 'bytesWritten' in socket && socket.bytesWritten !== 0
   if (errnoOf(error) === 'ECONNRESET' || !socket.writable || begun) {
     socket.destroy()
     return
   }
-  writeLast(socket, unreadable(errnoOf(error)))
+  writeLast(socket, unreadable(errnoOf(error), headersTimeoutMs))
 }
 
 /** For the server's `connect`. */
@@ -24,22 +25,17 @@ export function refuseTunnel(_req: IncomingMessage, socket: Duplex): void {
   })
 }
 
-const KNOWN: Record<string, OwnError> = {
-  HPE_HEADER_OVERFLOW: {
-    status: 431,
-    code: 'headers_too_large',
-    message: 'Cannot read the request: its headers are over 16 KiB',
-  },
-  ERR_HTTP_REQUEST_TIMEOUT: {
-    status: 408,
-    code: 'headers_too_slow',
-    message: 'Cannot read the request: its headers took over 60 s',
-  },
-}
-
-function unreadable(errno = 'unknown fault'): OwnError {
-  const message = `Cannot read the request: it is not HTTP/1.1 (${errno})`
-  return KNOWN[errno] ?? { status: 400, code: 'bad_request', message }
+function unreadable(errno: string | undefined, headersTimeoutMs: number): OwnError {
+  if (errno === 'HPE_HEADER_OVERFLOW') {
+    const message = 'Cannot read the request: its headers are over 16 KiB'
+    return { status: 431, code: 'headers_too_large', message }
+  }
+  if (errno === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    const message = `Cannot read the request: its headers took over ${formatDuration(headersTimeoutMs)}`
+    return { status: 408, code: 'headers_too_slow', message }
+  }
+  const message = `Cannot read the request: it is not HTTP/1.1 (${errno ?? 'unknown fault'})`
+  return { status: 400, code: 'bad_request', message }
 }
 
 function writeLast(socket: Duplex, error: OwnError): void {

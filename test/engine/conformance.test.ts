@@ -235,7 +235,7 @@ const asked: [what: string, ask: Ask, seen: unknown][] = [
     'openai: a prompt that is too long',
     (door) =>
       openai(door)
-        .completions.create({ model, prompt: 'word '.repeat(20_000), max_tokens: 1 })
+        .completions.create({ model, prompt: 'word '.repeat(30_000), max_tokens: 1 })
         .catch(errorOf),
     { status: 400, error: { type: 'exceed_context_size_error' } },
   ],

@@ -43,6 +43,9 @@ export interface OpenRequest {
   readonly id: string
   readonly client: string
   readonly isCancelled: boolean
+  /** How long it has waited for a slot, and for the engine, up to where it is now. */
+  readonly queuedMs: number
+  readonly heldMs: number
   /** What only the body told. */
   asks(facts: { readonly alias?: string | null; readonly bytes?: number }): void
   /** It waits for a slot. */

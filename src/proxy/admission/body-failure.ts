@@ -18,10 +18,12 @@ export function refusedSize(maxBytes: number, declaredBytes: number | null): Bod
   }
 }
 
-export function tooSlow(quietMs: number, receivedBytes: number): BodyFailure {
+/** `cameBytes`: what came in that time, of all that was received. */
+export function tooSlow(quietMs: number, cameBytes: number, receivedBytes: number): BodyFailure {
+  const came = cameBytes === 0 ? 'nothing' : `only ${formatBytes(cameBytes)}`
   return {
     kind: 'too-slow',
-    message: `Cannot read the request: nothing of its body came for ${formatDuration(quietMs)}, after ${formatBytes(receivedBytes)}`,
+    message: `Cannot read the request: ${came} of its body came for ${formatDuration(quietMs)}, after ${formatBytes(receivedBytes - cameBytes)}`,
     hint: 'send it again, without a pause',
   }
 }

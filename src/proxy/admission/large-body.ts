@@ -1,6 +1,7 @@
 /** Passes on, once, a body that is too large to be kept: what was read of it, then the rest as it comes. */
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../../clock.ts'
+import { drain } from '../drain.ts'
 import { type BodyFailure, refusedSize, tooSlow } from './body-failure.ts'
 import { QuietWatch } from './quiet-watch.ts'
 
@@ -60,7 +61,7 @@ class LargeBodyPassing implements Passing {
   stop(): void {
     if (this.#phase === 'over') return
     this.#leave()
-    this.#options.req.resume()
+    drain(this.#options.req)
   }
 
   #passPieces(): void {
@@ -80,8 +81,8 @@ class LargeBodyPassing implements Passing {
     // It had all come already when it proved too large.
     if (req.readableEnded) return this.#onEnd()
     if (req.destroyed) return this.#fail({ kind: 'aborted' })
-    this.#watch = new QuietWatch(clock, quietMs, () =>
-      this.#fail(tooSlow(quietMs, this.#passedBytes)),
+    this.#watch = new QuietWatch(clock, quietMs, (cameBytes) =>
+      this.#fail(tooSlow(quietMs, cameBytes, this.#passedBytes)),
     )
     req.on('data', this.#onData)
     req.once('end', this.#onEnd)
@@ -93,7 +94,7 @@ class LargeBodyPassing implements Passing {
     const { req, maxBytes } = this.#options
     this.#passedBytes += bytes.length
     if (this.#passedBytes > maxBytes) return this.#fail(refusedSize(maxBytes, null))
-    this.#watch?.touch()
+    this.#watch?.came(bytes.length)
     if (this.#sink.write(bytes) || this.#phase === 'over') return
     this.#watch?.pause()
     req.pause()

@@ -1,19 +1,31 @@
-/** Tells when an upload has brought no byte for too long. */
+/** Tells when an upload has brought too little for too long. */
 import type { Clock } from '../../clock.ts'
 
 /** The sleep took that much longer: nobody ran, the client neither. That time is not held against it. */
 const STOOD_STILL_MS = 1000
 
+/**
+ * Less than this in the time is as good as nothing: a byte now and then would hold a connection, or a slot
+ * of the engine, for ever. In 30 s it is the 500 bytes a second that Apache asks for.
+ */
+const ENOUGH_BYTES = 16 * 1024
+
 export class QuietWatch {
   readonly #clock: Pick<Clock, 'monotonicMs' | 'sleep'>
   readonly #quietMs: number
-  readonly #onQuiet: () => void
+  readonly #onQuiet: (cameBytes: number) => void
   readonly #stopped = new AbortController()
   #lastMs: number
+  /** Since then. */
+  #cameBytes = 0
   #isOnUs = false
 
-  /** Starts at once. `onQuiet` is called at most once. */
-  constructor(clock: Pick<Clock, 'monotonicMs' | 'sleep'>, quietMs: number, onQuiet: () => void) {
+  /** Starts at once. `onQuiet` is called at most once, with what came in that time. */
+  constructor(
+    clock: Pick<Clock, 'monotonicMs' | 'sleep'>,
+    quietMs: number,
+    onQuiet: (cameBytes: number) => void,
+  ) {
     this.#clock = clock
     this.#quietMs = quietMs
     this.#onQuiet = onQuiet
@@ -21,10 +33,17 @@ export class QuietWatch {
     void this.#watch()
   }
 
-  /** Bytes came, or are awaited from now on. */
+  /** Bytes are awaited from now on. */
   touch(): void {
     this.#lastMs = this.#clock.monotonicMs()
+    this.#cameBytes = 0
     this.#isOnUs = false
+  }
+
+  /** So many came. */
+  came(bytes: number): void {
+    this.#cameBytes += bytes
+    if (this.#cameBytes >= ENOUGH_BYTES) this.touch()
   }
 
   /** We do not read: until the next touch the client cannot be blamed. */
@@ -47,7 +66,7 @@ export class QuietWatch {
       if (this.#isOnUs || nowMs - dueMs > STOOD_STILL_MS) this.#lastMs = nowMs
       leftMs = this.#lastMs + this.#quietMs - nowMs
     }
-    this.#onQuiet()
+    this.#onQuiet(this.#cameBytes)
   }
 }
 

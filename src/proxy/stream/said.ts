@@ -30,14 +30,16 @@ export class Said {
       this.#silentEvents += 1
       return
     }
+    // It cannot go on any more, so that the text is of no use: an endless one must not fill our memory.
+    const isKept = !this.isTooLong
     if (reasoning !== '') {
       if (this.contentOpened) this.outOfOrder = true
       this.reasoningOpened = true
-      this.reasoning += reasoning
+      if (isKept) this.reasoning += reasoning
     }
     if (content !== '') {
       this.contentOpened = true
-      this.content += content
+      if (isKept) this.content += content
     }
     if (this.#silentEvents > 0) this.hasSilentToken = true
     this.tokenEvents += this.#silentEvents + 1

@@ -33,6 +33,21 @@ test('each touch renews the time, with one timer for all', async () => {
   expect(seen.quiet).toBe(1)
 })
 
+test('a byte now and then is as good as nothing, and it is said how many came', async () => {
+  const clock = new FakeClock()
+  const told: number[] = []
+  const watch = new QuietWatch(clock, 1000, (cameBytes) => told.push(cameBytes))
+  await clock.advance(900)
+  watch.came(20_000)
+  for (let count = 0; count < 9; count += 1) {
+    await clock.advance(110)
+    watch.came(1)
+  }
+  expect(told).toEqual([])
+  await clock.advance(10)
+  expect(told).toEqual([9])
+})
+
 test('while we do not read, the client is not blamed', async () => {
   const { clock, watch, seen } = watchOf()
   watch.pause()
