@@ -76,7 +76,7 @@ export const PROXY_SETTINGS = {
   'proxy.uploadTimeout': duration('1s', {
     default: '30s',
     reason: 'on this machine a pause within an upload is a client that hangs',
-    description: 'The longest pause within the body of a request',
+    description: 'The longest time in which a body may bring nothing, or less than 16 KiB',
   }),
   'proxy.headersTimeout': duration('1s', {
     default: '60s',

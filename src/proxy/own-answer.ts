@@ -14,6 +14,8 @@ export interface OwnError {
   readonly hint?: string | undefined
   /** Whole seconds after which a new try makes sense. */
   readonly retryAfterS?: number
+  /** Asking again would be wrong: client libraries of OpenAI and Anthropic heed it, and try again otherwise. */
+  readonly isFinal?: boolean
 }
 
 /**
@@ -22,7 +24,8 @@ export interface OwnError {
  */
 export function ownError(error: OwnError): OwnAnswer {
   const retry = error.retryAfterS === undefined ? {} : { 'Retry-After': String(error.retryAfterS) }
-  return json(error.status, { error: errorObject(error) }, retry)
+  const final = error.isFinal === true ? { 'X-Should-Retry': 'false' } : {}
+  return json(error.status, { error: errorObject(error) }, { ...retry, ...final })
 }
 
 /** The last event of a stream that cannot go on. No `[DONE]` follows. */

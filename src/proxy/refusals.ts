@@ -42,6 +42,7 @@ export const stopping: OwnError = {
 export const cancelled: OwnError = {
   status: 503,
   code: 'cancelled',
+  isFinal: true,
   message: 'Cannot go on with the answer: it was cancelled by oss20bd cancel',
 }
 
@@ -109,6 +110,7 @@ export function engineDied(
       return {
         status: 502,
         code: 'engine_died_twice',
+        isFinal: true,
         message: `${died}. It was the second engine that died with this request (fingerprint ${fingerprint}), so it is not sent again: it may be what they died of`,
         hint: 'oss20bd why tells what the engine died of',
       }

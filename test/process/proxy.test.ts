@@ -405,6 +405,7 @@ describe('an engine that dies', () => {
     const live = await answerOf(rig.request('/live', { agent }))
     agent.destroy()
     expect([dead.status, asked]).toEqual([502, 2])
+    expect(dead.headers['x-should-retry']).toBe('false')
     expect(errorOf(dead)).toMatchObject({ code: 'engine_died_twice', src: 'oss20bd' })
     expect(errorOf(dead).message).toMatch(/fingerprint [0-9a-f]{12}/)
     expect(live.body.toString()).toBe('ok')
