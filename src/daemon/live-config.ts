@@ -18,32 +18,31 @@ export function createLiveConfig(
   journal: WriteJournal,
 ): LiveConfig {
   let config = first
-  let lastTold = ''
-  const tell = (message: string, hint: string): void => {
-    if (message === lastTold) return
+  /** What was told of a change that is not in use, so that it is told once and not at each run. */
+  let lastTold: string | null = null
+  const tellOnce = (message: string, hint: string): void => {
+    if (message !== lastTold) journal({ kind: 'changed', message, hint })
     lastTold = message
-    journal({ kind: 'changed', message, hint })
   }
   return {
     current: () => config,
     refresh: async () => {
       const loaded = await load()
       if (loaded.kind === 'invalid') {
-        const message = configError(loaded.problems).message
-        return tell(
+        const { message } = configError(loaded.problems)
+        return tellOnce(
           `The config cannot be used, so the last good one is kept: ${message}`,
           mistakesHint,
         )
       }
       const { live, waiting } = changedSections(config, loaded.config)
-      if (waiting.length > 0) {
-        tell(`The config changed in [${waiting.join('], [')}]`, waitingHint)
-      }
+      if (waiting.length === 0) lastTold = null
+      else tellOnce(`The config changed in [${waiting.join('], [')}]`, waitingHint)
       if (live.length === 0) return
       const { model, engine, restart, health } = loaded.config
       config = { ...config, model, engine, restart, health }
-      lastTold = ''
-      tell(`The config changed in [${live.join('], [')}]: used from this run of the engine on`, '')
+      const message = `The config changed in [${live.join('], [')}]: used from this run of the engine on`
+      journal({ kind: 'changed', message })
     },
   }
 }

@@ -27,10 +27,6 @@ export interface ModelNames {
    * JSON object, or names no model of ours, passes as it is (the engine has one model and ignores the name).
    */
   apply(api: Api, body: Buffer): AskedModel
-  /** What a name asks for; null also for one that is not ours. Whoever has parsed the body can thereby spare `apply`. */
-  effortOf(name: string): ReasoningEffort | null
-  /** As `apply`, the body alone. */
-  rewriteModel(api: Api, body: Buffer): Buffer
 }
 
 export interface ModelNamesOptions {
@@ -56,22 +52,19 @@ export function createModelNames({ base, aliases }: ModelNamesOptions): ModelNam
     const [name = '', written] = alias.split('=', 2)
     efforts.set(name, EFFORTS.find((effort) => effort === written) ?? null)
   }
-  const effortOf = (name: string): ReasoningEffort | null => efforts.get(name) ?? null
   const apply = (api: Api, body: Buffer): AskedModel => {
     const request = readObject(body, WANTED)
     const asked = request?.members.get('model')
     if (request === null || asked === undefined) return { body, model: null }
     const name = textAt(body, asked, MAX_NAME_BYTES)
     if (name === null) return { body, model: null }
-    const effort = effortOf(name)
+    const effort = efforts.get(name) ?? null
     const model = name.slice(0, MAX_SHOWN_CHARACTERS)
     return { body: effort === null ? body : withEffort(api, body, request, effort), model }
   }
   return {
     all: [...efforts.keys()],
     apply,
-    effortOf,
-    rewriteModel: (api, body) => apply(api, body).body,
   }
 }
 

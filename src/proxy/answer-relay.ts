@@ -15,6 +15,8 @@ export type AnswerEnd =
   | { readonly kind: 'fault'; readonly fault: EngineFault }
   /** An event stream without its own end. */
   | { readonly kind: 'unfinished' }
+  /** It has no place behind what the client has: none of it has gone there. */
+  | { readonly kind: 'unfit'; readonly reason: string }
 
 /** An error of the engine is kept back up to here, to be looked at. */
 const maxErrorBytes = 64 * 1024
@@ -26,7 +28,8 @@ export class AnswerRelay implements AnswerTaker {
   readonly #answer: ClientAnswer
   readonly #story: StreamStory | null
   #cutter: SseCutter = createSseCutter()
-  #mode: 'pass' | 'events' | 'error' = 'pass'
+  #mode: 'pass' | 'events' | 'error' | 'unfit' = 'pass'
+  #hadEvents = false
   #head: AnswerHead | undefined
   #errorBytes: Buffer[] = []
   #errorLength = 0
@@ -54,7 +57,7 @@ export class AnswerRelay implements AnswerTaker {
 
   /** What the engine counted; of a stream the sum over its parts. */
   get tokens(): Tokens | null {
-    if (this.#story !== null && this.#mode === 'events') return this.#story.seen
+    if (this.#story !== null && this.#hadEvents) return this.#story.seen
     return this.#api === null || this.status !== 200 ? null : tokensIn(this.#end.toString('latin1'))
   }
 
@@ -63,8 +66,8 @@ export class AnswerRelay implements AnswerTaker {
     this.#cutter = createSseCutter()
     this.#errorBytes = []
     this.#errorLength = 0
-    const isEvents = this.#story !== null && head.status === 200 && isPlainEventStream(head)
-    this.#mode = isEvents ? 'events' : this.#api !== null && head.status === 500 ? 'error' : 'pass'
+    this.#mode = this.#modeFor(head)
+    this.#hadEvents ||= this.#mode === 'events'
     // The client of a stream that goes on has its head already.
     if (this.#mode === 'error' || this.#answer.started) return
     this.#answer.begin(head)
@@ -72,12 +75,19 @@ export class AnswerRelay implements AnswerTaker {
     if (head.framing.kind !== 'length') setImmediate(() => this.#answer.flush())
   }
 
+  #modeFor(head: AnswerHead): 'pass' | 'events' | 'error' | 'unfit' {
+    if (this.#story !== null && head.status === 200 && isPlainEventStream(head)) return 'events'
+    if (this.#api !== null && head.status === 500) return 'error'
+    return this.#answer.started ? 'unfit' : 'pass'
+  }
+
   body(bytes: Buffer, isLast: boolean): boolean {
     if (this.#mode === 'pass') {
       if (this.#api !== null) this.#end = endOf(this.#end, bytes)
       return this.#answer.write(bytes, isLast)
     }
-    if (this.#mode === 'error') return this.#keepError(bytes, isLast)
+    if (this.#mode === 'error') return this.#keepError(bytes)
+    if (this.#mode === 'unfit') return true
     let takesMore = true
     for (const event of this.#cutter.take(bytes)) {
       const told = this.#story?.take(event) ?? null
@@ -86,15 +96,15 @@ export class AnswerRelay implements AnswerTaker {
     return takesMore
   }
 
-  end(): void {
-    // What is left is no whole event: nothing of it has gone to the client, and nothing will.
-  }
-
   /** To be asked once the answer is whole. */
   finish(): AnswerEnd {
     if (this.#mode === 'error') {
       const fault = faultOf(Buffer.concat(this.#errorBytes).toString('utf8'))
-      return fault === null ? this.#passError() : { kind: 'fault', fault }
+      if (fault !== null) return { kind: 'fault', fault }
+      this.#passError()
+    }
+    if (this.#mode === 'unfit') {
+      return { kind: 'unfit', reason: `the engine goes on with status ${this.status}` }
     }
     const seen = this.#mode === 'events' ? this.#story?.seen : undefined
     if (seen === undefined || seen.ended) return { kind: 'fine' }
@@ -105,30 +115,37 @@ export class AnswerRelay implements AnswerTaker {
     return seen.error === null ? { kind: 'unfinished' } : { kind: 'fine' }
   }
 
-  /** The fault is not to be mended: the client gets it as the engine said it. */
-  passFault(): void {
-    if (this.#mode === 'error') return void this.#passError()
+  /**
+   * The fault is not to be mended: the client gets it as the engine said it. False where that has no place
+   * behind what the client has.
+   */
+  passFault(): boolean {
+    if (this.#mode === 'error') this.#passError()
     const withheld = this.#story?.seen.withheld ?? null
     if (withheld !== null) this.#answer.write(withheld, false)
+    return this.#mode !== 'unfit'
   }
 
-  #keepError(bytes: Buffer, isLast: boolean): boolean {
+  #keepError(bytes: Buffer): boolean {
     this.#errorBytes.push(bytes)
     this.#errorLength += bytes.length
     if (this.#errorLength <= maxErrorBytes) return true
     // No error of the engine is that long: it is passed on as it comes.
     this.#passError()
-    return !isLast
+    return true
   }
 
-  #passError(): AnswerEnd {
-    const head = this.#head
-    if (head !== undefined && !this.#answer.started) this.#answer.begin(head)
+  /** Bare JSON within a stream would look like nothing: there it is kept from the client for good. */
+  #passError(): void {
+    if (this.#answer.started) {
+      this.#mode = 'unfit'
+      return
+    }
+    if (this.#head !== undefined) this.#answer.begin(this.#head)
     for (const bytes of this.#errorBytes) this.#answer.write(bytes, false)
     this.#errorBytes = []
     this.#errorLength = 0
     this.#mode = 'pass'
-    return { kind: 'fine' }
   }
 }
 

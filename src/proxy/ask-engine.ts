@@ -33,7 +33,6 @@ export async function askEngine(
       else pieces.push(bytes)
       return true
     },
-    end: () => undefined,
   })
   const stop = (): void => call.stop()
   signal.addEventListener('abort', stop, { once: true })

@@ -43,6 +43,11 @@ export class ClientAnswer {
     this.#head = head
   }
 
+  /** The answer that had begun will not come: another may, or an error of ours. */
+  withdraw(): void {
+    this.#head = undefined
+  }
+
   /** Sends the head by itself, if nothing has taken it along yet. Throws when it cannot be written as HTTP. */
   flush(): void {
     const { res } = this.#exchange

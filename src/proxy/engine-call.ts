@@ -25,7 +25,6 @@ export interface AnswerTaker {
   head(head: AnswerHead): void
   /** False: nothing more until `resume` of the call. `isLast`: the end follows at once. */
   body(bytes: Buffer, isLast: boolean): boolean
-  end(): void
 }
 
 export type CallOutcome =
@@ -140,7 +139,6 @@ class Call implements EngineCall, EngineListener {
           if (!this.#taker.body(part.bytes, parts[index + 1]?.kind === 'end')) this.#engine?.pause()
           break
         case 'end':
-          this.#taker.end()
           this.#leave(part.isExact && this.#upload === null ? this.#keepAliveMs : 0)
           return this.#settle({ kind: 'complete' })
         case 'broken':

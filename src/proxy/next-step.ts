@@ -6,6 +6,8 @@ export type TryEnd =
   /** The engine said that it failed, and nothing of that has gone to the client. */
   | { readonly kind: 'fault'; readonly fault: 'malformed-harmony' | 'compute-error' }
   | { readonly kind: 'died'; readonly reason: string }
+  /** The engine answered something that has no place behind what the client has. */
+  | { readonly kind: 'unfit'; readonly reason: string }
 
 export interface TryFacts {
   /** Some of the answer has gone to the client. */
@@ -56,6 +58,8 @@ export function nextStep(end: TryEnd, facts: TryFacts, counts: Counts): NextStep
   switch (end.kind) {
     case 'answered':
       return { kind: 'done' }
+    case 'unfit':
+      return { kind: 'break', reason: end.reason }
     case 'fault':
       return afterFault(end.fault, facts, counts)
     case 'died':

@@ -28,11 +28,6 @@ export function ownError(error: OwnError): OwnAnswer {
   return json(error.status, { error: errorObject(error) }, { ...retry, ...final })
 }
 
-/** The last event of a stream that cannot go on. No `[DONE]` follows. */
-export function errorEvent(error: OwnError): string {
-  return `data: ${JSON.stringify({ error: errorObject(error) })}\n\n`
-}
-
 /** `GET /health`: 200 only when a request would go straight through. */
 export function healthAnswer(upstream: Upstream): OwnAnswer {
   switch (upstream.kind) {

@@ -90,8 +90,7 @@ export class Tries {
     for (let refused = 0; ;) {
       const now = this.#doors.upstream.current()
       const isReady = now.kind === 'ready' && pause === undefined
-      if (!isReady) hold ??= this.#newHold()
-      const end = isReady || hold === null ? now : await this.#waitFor(hold, pause)
+      const end = isReady ? now : await this.#waitFor((hold ??= this.#newHold()), pause)
       if (end.kind !== 'ready') return this.#notForwarded(end)
       const outcome = await this.#tryWith(end)
       if (outcome.kind === 'not-sent') {
@@ -120,17 +119,15 @@ export class Tries {
     return commentWhile(answer, clock, () => inFlight.held(() => hold.wait(pause)))
   }
 
-  #notForwarded(end: Exclude<HoldEnd, { kind: 'ready' }> | Exclude<Upstream, Ready>): Ending {
+  #notForwarded(end: Exclude<HoldEnd, { kind: 'ready' }>): Ending {
     const { signal, answer } = this.#request
     if (signal.aborted || end.kind === 'aborted') return { kind: 'stopped' }
-    const known =
-      end.kind === 'pending' ? ({ kind: 'timeout', message: end.message } as const) : end
-    return { kind: answer.started ? 'broken' : 'failed', error: refusals.notForwarded(known) }
+    return { kind: answer.started ? 'broken' : 'failed', error: refusals.notForwarded(end) }
   }
 
   async #tryWith({ socketPath }: Ready): Promise<CallOutcome> {
     const { connections, clock, inFlight } = this.#doors
-    const { asked, relay, signal, record } = this.#request
+    const { asked, answer, relay, signal, record } = this.#request
     if (signal.aborted) return { kind: 'stopped' }
     if (this.#isGoingOn) {
       const refused = await this.#prepareToGoOn(socketPath)
@@ -146,6 +143,8 @@ export class Tries {
       return call.outcome.finally(() => signal.removeEventListener('abort', stop))
     })
     if (outcome.kind !== 'not-sent') this.servedMs = clock.monotonicMs() - startedAtMs
+    // Its head may be read and not yet sent: it must not go out before the answer of another.
+    if (outcome.kind !== 'complete') answer.withdraw()
     return outcome
   }
 
@@ -214,7 +213,8 @@ export class Tries {
     const isComputeError = end.kind === 'fault' && end.fault === 'compute-error'
     this.#doors.onAnswer({ runId, api: asked.api, status: relay.status, isComputeError })
     if (end.kind === 'fine') return { kind: 'answered' }
-    return end.kind === 'fault' ? end : { kind: 'died', reason: 'the stream ended without its end' }
+    if (end.kind !== 'unfinished') return end
+    return { kind: 'died', reason: 'the stream ended without its end' }
   }
 
   #judge(end: TryEnd): NextStep {
@@ -234,8 +234,8 @@ export class Tries {
       case 'done':
         return this.#finish()
       case 'pass-fault':
-        this.#request.relay.passFault()
-        return this.#finish()
+        if (this.#request.relay.passFault()) return this.#finish()
+        return { kind: 'broken', error: refusals.broken('the engine goes on with an error') }
       case 'resend':
         return this.#again(step.counts)
       case 'continue':
@@ -259,6 +259,7 @@ export class Tries {
   #again(counts: Counts): Ending | null {
     const { relay, record, answer } = this.#request
     this.#counts = counts
+    answer.withdraw()
     if (relay.hasEvents) {
       const again = relay.story?.retry() ?? null
       if (again === null) {

@@ -29,7 +29,7 @@ export interface RunOptions {
 /** What a run tells. The last is always `exited`. */
 export type RunNews =
   | { readonly kind: 'load-progress'; readonly value: number }
-  | { readonly kind: 'loaded' | 'check-passed' | 'good-answer' }
+  | { readonly kind: 'loaded' | 'check-passed' }
   | { readonly kind: 'bad-answer' | 'condemned'; readonly reason: ExitReason }
   | { readonly kind: 'exited'; readonly reason: ExitReason; readonly exit: ExitRecord }
 
@@ -169,8 +169,6 @@ export class Run {
   async #found(finding: Finding): Promise<void> {
     const { tell } = this.#options
     switch (finding.kind) {
-      case 'good-answer':
-        return
       case 'bad-answer':
         return tell({ kind: 'bad-answer', reason: answeredBadly(finding.why) })
       case 'hung': {

@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Engine, EngineCounters } from '../engine.ts'
 import type { Logger } from '../log.ts'
 import { firstVitals, type Vitals, watchVitals } from './hang-policy.ts'
-import { askOneToken, readCounters } from './health.ts'
+import { askOneToken, readCounters, type TokenResult } from './health.ts'
 
 export interface HealthSettings {
   /** Work that stands still, or silence, for this long is a hang. */
@@ -21,7 +21,6 @@ export type Finding =
   | { readonly kind: 'hung'; readonly why: string }
   /** It answered a token with a refusal, as an engine with a dead GPU does. */
   | { readonly kind: 'bad-answer'; readonly why: string }
-  | { readonly kind: 'good-answer' }
 
 export interface VitalWatchOptions {
   readonly engine: Engine
@@ -55,26 +54,32 @@ export class VitalWatch {
 
   /** Asks for one token within the deadline; `why` is for the log. One at a time. */
   async ask(why: string): Promise<void> {
-    const { engine, health, clock, log, signal, onFinding } = this.#options
+    const { log, signal } = this.#options
     if (this.#asking || signal.aborted) return
     this.#asking = true
-    const askedAtMs = clock.monotonicMs()
     log.info('asking the engine for one token', { why })
     try {
-      const result = await askOneToken(engine, health.canaryTimeoutMs, signal)
-      const tookMs = Math.round(clock.monotonicMs() - askedAtMs)
-      log.info('asked the engine for one token', { result: result.kind, tookMs })
-      if (result.kind === 'answered') onFinding({ kind: 'good-answer' })
-      else if (result.kind === 'refused') onFinding({ kind: 'bad-answer', why: result.why })
-      // It may have stood in line behind long work that goes on well; a dead one is told by its exit.
-      else if (result.isLate && this.#vitals.aliveAtMs <= askedAtMs) {
-        onFinding({ kind: 'hung', why: result.why })
-      }
+      // A refusal may be bad luck of the one question: the second answer tells.
+      if ((await this.#askOnce()) === 'refused') await this.#askOnce()
     } catch {
       // Aborted: the run is over.
     } finally {
       this.#asking = false
     }
+  }
+
+  async #askOnce(): Promise<TokenResult['kind']> {
+    const { engine, health, clock, log, signal, onFinding } = this.#options
+    const askedAtMs = clock.monotonicMs()
+    const result = await askOneToken(engine, health.canaryTimeoutMs, signal)
+    const tookMs = Math.round(clock.monotonicMs() - askedAtMs)
+    log.info('asked the engine for one token', { result: result.kind, tookMs })
+    if (result.kind === 'refused') onFinding({ kind: 'bad-answer', why: result.why })
+    // It may have stood in line behind long work that goes on well; a dead one is told by its exit.
+    const isHung =
+      result.kind === 'no-answer' && result.isLate && this.#vitals.aliveAtMs <= askedAtMs
+    if (isHung) onFinding({ kind: 'hung', why: result.why })
+    return result.kind
   }
 
   async #readOn(): Promise<void> {

@@ -22,7 +22,7 @@ afterAll(() => engine.stop())
 
 /** `body` goes through the rewrite as the proxy does it. */
 async function post(api: Api, path: string, body: object): Promise<unknown> {
-  const sent = names.rewriteModel(api, Buffer.from(JSON.stringify(body)))
+  const sent = names.apply(api, Buffer.from(JSON.stringify(body))).body
   const rewritten: unknown = JSON.parse(sent.toString())
   const { status, body: answer } = await engine.post(path, { ...record(rewritten) })
   expect(status).toBe(200)

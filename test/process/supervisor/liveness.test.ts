@@ -140,15 +140,29 @@ describe('a question for one token', () => {
     expect(supervisor.view().life.state.kind).toBe('ready')
   })
 
-  test('that is refused twice says that it cannot compute any more', async () => {
-    const health = { ...slow, canaryIntervalMs: 50 }
-    const { supervisor, readyPuppet } = await scene({ set: { health } })
+  test('after a wake that is refused is asked again, and refused again ends it', async () => {
+    const { supervisor, readyPuppet } = await scene({ set: { health: slow } })
     supervisor.start()
     const puppet = await readyPuppet()
+    await afterFirstToken(puppet)
     await puppet.answer('/v1/completions', { status: 500, chunks: ['{}'] })
+    supervisor.suspect('the machine woke from sleep')
     await puppet.closed
     await readyPuppet()
     expect(supervisor.view().life.lastExit?.reason.cause).toBe('gpu-error')
+  })
+
+  test('that is refused once is forgiven', async () => {
+    const { supervisor, readyPuppet } = await scene({ set: { health: slow } })
+    supervisor.start()
+    const puppet = await readyPuppet()
+    await afterFirstToken(puppet)
+    await puppet.answer('/v1/completions', { status: 500, chunks: ['{}'], times: 1 })
+    supervisor.suspect('the machine woke from sleep')
+    for (const how of ['answered', 'answered']) {
+      expect(await (await puppet.onRequest('/v1/completions')).closed).toBe(how)
+    }
+    expect(supervisor.view().life.state).toMatchObject({ kind: 'ready', runId: 1 })
   })
 })
 

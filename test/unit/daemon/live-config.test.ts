@@ -67,6 +67,17 @@ test('a file with mistakes changes nothing, is told once, and again after it was
   expect(live.current().model.contextTokens).toBe(4096)
 })
 
+test('a change of both kinds is told once for each, also after it is in use', async () => {
+  const { write, live, told } = await scene()
+  write('[proxy]\nport = 9000\n[model]\ncontextTokens = 8192\n')
+  for (let run = 0; run < 4; run += 1) await live.refresh()
+  expect(told.map(({ message }) => message)).toEqual([
+    'The config changed in [proxy]',
+    'The config changed in [model]: used from this run of the engine on',
+  ])
+  expect(told[1]?.hint).toBeUndefined()
+})
+
 test('sections are told apart by what they hold', async () => {
   const before = await configOf('')
   const after = await configOf('[engine]\nextraArgs = ["-v"]\n[log]\nkeep = 1\n')

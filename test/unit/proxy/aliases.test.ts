@@ -9,7 +9,7 @@ const names = createModelNames({
 })
 
 function rewritten(api: Api, text: string): string {
-  return names.rewriteModel(api, Buffer.from(text)).toString()
+  return names.apply(api, Buffer.from(text)).body.toString()
 }
 
 test('it lists the plain name, the three efforts and what the config adds', () => {
@@ -129,15 +129,13 @@ describe('the very same bytes pass', () => {
     ['nothing', 'chat', ''],
   ])('for %s', (_what, api, text) => {
     const body = Buffer.from(text)
-    expect(names.rewriteModel(api, body)).toBe(body)
+    expect(names.apply(api, body).body).toBe(body)
   })
 })
 
-test('it tells what a name asks for', () => {
-  expect(names.effortOf('gpt-oss-20b:high')).toBe('high')
-  expect(names.effortOf('fast')).toBe('low')
-  expect(names.effortOf('gpt-oss-20b')).toBeNull()
-  expect(names.effortOf('constructor')).toBeNull()
+test('a name that every object has asks for nothing', () => {
+  const body = Buffer.from('{"model":"constructor"}')
+  expect(names.apply('chat', body).body).toBe(body)
 })
 
 test('it tells the name that was asked for, known or not, cut short', () => {
@@ -227,14 +225,14 @@ describe.each<EffortApi>(['chat', 'responses', 'messages'])('%s, whatever the JS
       fc.property(objectText(valueText), space, (inner, around) => {
         const text = `${around}${inner.replace(/\}$/, inner === '{}' ? '' : ',')}"model":"fast"}`
         const body = Buffer.from(text)
-        const result = names.rewriteModel(api, body)
+        const result = names.apply(api, body).body
         const before = parsed(text)
         const after = parsed(result.toString())
         const place = PLACES[api]
         expect({ ...after, [place]: null }).toEqual({ ...before, [place]: null })
         expect(result === body).toBe(isSettled(api, before))
         expect(result === body || effortOf(api, after) === 'low').toBe(true)
-        expect(names.rewriteModel(api, result)).toBe(result)
+        expect(names.apply(api, result).body).toBe(result)
       }),
       { numRuns: 500 },
     )
@@ -245,7 +243,7 @@ describe.each<EffortApi>(['chat', 'responses', 'messages'])('%s, whatever the JS
       fc.property(objectText(valueText), (text) => {
         fc.pre(parsed(text)['model'] !== 'fast')
         const body = Buffer.from(text)
-        expect(names.rewriteModel(api, body)).toBe(body)
+        expect(names.apply(api, body).body).toBe(body)
       }),
       { numRuns: 300 },
     )
@@ -269,6 +267,6 @@ test('depth and length are chosen by the client, and cost no more than walking o
   const quotes = Buffer.from(`{"a":"${'\\"'.repeat(1e6)}","model":"fast"}`)
   const long = Buffer.from(`{"a":"${'x'.repeat(1e7)}\\"${'y'.repeat(1e7)}","model":"fast"}`)
   for (const body of [deep, quotes, long]) {
-    expect(names.rewriteModel('chat', body).length).toBe(body.length + 25)
+    expect(names.apply('chat', body).body.length).toBe(body.length + 25)
   }
 })

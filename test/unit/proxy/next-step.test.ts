@@ -43,6 +43,12 @@ describe('nextStep', () => {
     },
     { name: 'a death within a stream that can go on', end: died, facts: cut, kind: 'continue' },
     {
+      name: 'an answer that does not fit behind what was told',
+      end: { kind: 'unfit', reason: 'the engine goes on with status 400' } as const,
+      facts: cut,
+      kind: 'break',
+    },
+    {
       name: 'a third one within a stream',
       end: died,
       facts: cut,

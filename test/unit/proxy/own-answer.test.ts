@@ -1,11 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import {
-  errorEvent,
-  healthAnswer,
-  modelsAnswer,
-  ownError,
-  readableBy,
-} from '../../../src/proxy/own-answer.ts'
+import { healthAnswer, modelsAnswer, ownError, readableBy } from '../../../src/proxy/own-answer.ts'
 
 describe('own answers', () => {
   test('an error has the shape of OpenAI, and says inside error that it is ours', () => {
@@ -38,12 +32,6 @@ describe('own answers', () => {
   ])('status %d has the type %s', (status, type) => {
     const answer = ownError({ status, code: 'x', message: 'y' })
     expect(JSON.parse(answer.body)).toMatchObject({ error: { type } })
-  })
-
-  test('an error event is one complete event', () => {
-    expect(errorEvent({ status: 502, code: 'x', message: 'a\n\nb' })).toMatch(
-      /^data: \{"error":.*\}\n\n$/,
-    )
   })
 
   test('health is 200 only when a request would go straight through', () => {
