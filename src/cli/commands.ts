@@ -34,9 +34,24 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/unload.ts'),
   },
   {
+    name: 'load',
+    summary: 'Load the model again without waiting for a request',
+    load: () => import('./commands/load.ts'),
+  },
+  {
     name: 'status',
     summary: 'Show state, model, port, requests and memory',
     load: () => import('./commands/status.ts'),
+  },
+  {
+    name: 'ask [QUESTION..]',
+    summary: 'Ask the model one question, about a file or a pipe too; the answer while it comes',
+    load: () => import('./commands/ask.ts'),
+  },
+  {
+    name: 'chat',
+    summary: 'Talk with the model in the terminal',
+    load: () => import('./commands/chat.ts'),
   },
   {
     name: 'requests',

@@ -9,12 +9,23 @@ export interface Paint {
   readonly bad: Dye
   readonly dim: Dye
   readonly strong: Dye
+  readonly underline: Dye
+  /** Program text within prose. */
+  readonly code: Dye
 }
 
 const plain: Dye = (text) => text
 
 /** No colour at all. */
-export const NO_PAINT: Paint = { good: plain, warn: plain, bad: plain, dim: plain, strong: plain }
+export const NO_PAINT: Paint = {
+  good: plain,
+  warn: plain,
+  bad: plain,
+  dim: plain,
+  strong: plain,
+  underline: plain,
+  code: plain,
+}
 
 /** Colours only when `output` is a terminal and `NO_COLOR` is not set (https://no-color.org). */
 export async function paintFor(
@@ -31,5 +42,7 @@ export async function paintFor(
     bad: colors.red,
     dim: colors.dim,
     strong: colors.bold,
+    underline: colors.underline,
+    code: colors.cyan,
   }
 }

@@ -109,7 +109,8 @@ function addCommand(
 
 /** yargs makes a list of an option that is given twice, where one value is expected. */
 function refuseTwice(args: Readonly<Record<string, unknown>>, own: Command['options']): void {
-  const twice = ['json', 'config', ...Object.keys(own)].find((name) => Array.isArray(args[name]))
+  const once = Object.keys(own).filter((name) => own[name]?.array !== true)
+  const twice = ['json', 'config', ...once].find((name) => Array.isArray(args[name]))
   if (twice === undefined) return
   throw new Oss20bdError('usage', `Cannot use --${twice} twice: it takes one value`, {
     hint: 'Leave one of them out',

@@ -10,6 +10,7 @@ import type {
 import { formatDuration } from '../units.ts'
 import { printable } from './log-entry.ts'
 import type { Paint } from './paint.ts'
+import { cutToWidth } from './text-width.ts'
 import { type Column, renderTable } from './table.ts'
 
 export interface RequestsLook {
@@ -25,7 +26,7 @@ type Row = RequestView | RequestRecord
 /** What is open, then the last ones, newest first, in one table; above it what happened in all. */
 export function renderRequests(answer: RequestsAnswer, look: RequestsLook): readonly string[] {
   const { open, recent, totals } = answer
-  const summary = [openText(open), totalsText(totals)].map((text) => cutTo(text, look.width))
+  const summary = [openText(open), totalsText(totals)].map((text) => cutToWidth(text, look.width))
   const rows: readonly Row[] = [...open, ...recent]
   if (rows.length === 0) return summary
   const [titles = '', ...lines] = renderTable(columnsOf(look.nowMs), rows, look.width)
@@ -160,8 +161,4 @@ function totalsText({ ended, byOutcome, ...totals }: RequestTotals): string {
 
 function some(value: number, word: string): string {
   return value === 0 ? '' : `${value} ${word}`
-}
-
-function cutTo(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`
 }

@@ -1,5 +1,6 @@
 /** The settings as a table. Pure. */
 import type { Paint } from './paint.ts'
+import { padToWidth, widthOf } from './text-width.ts'
 
 /** One line each: key, value, where it came from. What a person set stands out from the defaults. */
 export function renderSettings(
@@ -12,9 +13,9 @@ export function renderSettings(
     return { key, text, origin: origins[key] ?? 'unknown' }
   })
   const keyWidth = Math.max(0, ...rows.map(({ key }) => key.length))
-  const textWidth = Math.max(0, ...rows.map(({ text }) => text.length))
+  const textWidth = Math.max(0, ...rows.map(({ text }) => widthOf(text)))
   return rows.map(({ key, text, origin }) => {
-    const line = `${key.padEnd(keyWidth)}  ${text.padEnd(textWidth)}  ${origin}`
+    const line = `${key.padEnd(keyWidth)}  ${padToWidth(text, textWidth)}  ${origin}`
     return origin === 'default' ? paint.dim(line) : line
   })
 }

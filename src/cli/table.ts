@@ -1,4 +1,5 @@
 /** Rows as aligned columns, as many as fit. Pure. */
+import { cutToWidth, padToWidth, widthOf } from './text-width.ts'
 
 export interface Column<Row> {
   readonly title: string
@@ -41,7 +42,7 @@ type Placed<Row> = Sized<Row> & { readonly width: number }
 
 function sized<Row>(column: Column<Row>, rows: readonly Row[]): Sized<Row> {
   const cells = rows.map((row) => column.cell(row))
-  const wanted = Math.max(column.title.length, ...cells.map((cell) => cell.length))
+  const wanted = Math.max(...[column.title, ...cells].map((text) => widthOf(text)))
   return { column, cells, wanted, needed: Math.min(wanted, column.minWidth ?? wanted) }
 }
 
@@ -76,13 +77,8 @@ function line<Row>(
 ): string {
   return columns
     .map(({ column, cells, width }) => {
-      const text = cut(textOf(column, cells), width)
-      return column.align === 'right' ? text.padStart(width) : text.padEnd(width)
+      return padToWidth(cutToWidth(textOf(column, cells), width), width, column.align)
     })
     .join(' '.repeat(GAP))
     .trimEnd()
-}
-
-function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`
 }
