@@ -30,6 +30,7 @@ test('the evidence comes when asked, and cannot steer the terminal', () => {
 
 const colors = createColors(true)
 const paint: Paint = {
+  ...NO_PAINT,
   good: colors.green,
   warn: colors.yellow,
   bad: colors.red,

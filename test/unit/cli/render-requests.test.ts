@@ -69,6 +69,7 @@ test('a client cannot steer the terminal by the texts it chooses', () => {
 test('colours: what runs, what waits, what went wrong', () => {
   const dye = (name: string) => (): string => name
   const paint = {
+    ...NO_PAINT,
     good: dye('good'),
     warn: dye('warn'),
     bad: dye('bad'),
