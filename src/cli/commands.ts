@@ -54,6 +54,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/chat.ts'),
   },
   {
+    name: 'connect [APP]',
+    summary:
+      'Print or write the configuration of an app (Codex, Claude Code, Zed, ...) for this port',
+    load: () => import('./commands/connect.ts'),
+  },
+  {
     name: 'requests',
     summary: 'Show what is open at the port and what came last, once or live',
     load: () => import('./commands/requests.ts'),
@@ -89,9 +95,29 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/config.ts'),
   },
   {
+    name: 'plan',
+    summary: 'Show how much memory each context takes, and what fits',
+    load: () => import('./commands/plan.ts'),
+  },
+  {
     name: 'build',
     summary: 'Compile llama-server and make it the current engine',
     load: () => import('./commands/build.ts'),
+  },
+  {
+    name: 'install',
+    summary: 'Keep it running from login on, by launchd or systemd',
+    load: () => import('./commands/install.ts'),
+  },
+  {
+    name: 'uninstall',
+    summary: 'Remove the service; with --purge all that oss20bd ever made',
+    load: () => import('./commands/uninstall.ts'),
+  },
+  {
+    name: 'doctor',
+    summary: 'Find what is wrong, and the command that mends it',
+    load: () => import('./commands/doctor.ts'),
   },
   {
     name: 'daemon',

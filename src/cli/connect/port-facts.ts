@@ -1,0 +1,40 @@
+/** What an app must know of the port. */
+import { join } from 'node:path'
+import { readTokens, TOKENS } from '../../token-files.ts'
+import type { Context } from '../command.ts'
+import { askIfRunning } from '../control-client.ts'
+import { readSettled } from '../settings.ts'
+
+export interface PortFacts {
+  /** Without `/v1`: `http://127.0.0.1:8020`. */
+  readonly url: string
+  readonly model: string
+  /** Of one conversation; null when only a running engine knows. */
+  readonly contextTokens: number | null
+  /** The port lets nobody in without a token. */
+  readonly needsToken: boolean
+}
+
+/** Put where an app wants a key although the port wants none. */
+export const ANY_KEY = 'oss20bd'
+/** Where the person puts a token: we never see one, so we never show one. */
+export const KEY_PLACE = 'YOUR_TOKEN'
+
+export function keyOf({ needsToken }: PortFacts): string {
+  return needsToken ? KEY_PLACE : ANY_KEY
+}
+
+/** From the daemon that runs, else from the config. Throws `config-invalid`. */
+export async function readPortFacts(context: Context): Promise<PortFacts> {
+  const needsToken = readTokens(join(context.paths.home, TOKENS)).length > 0
+  const status = await askIfRunning(context.paths.controlSocket)
+  if (status !== null) {
+    const { name, contextTokens } = status.model
+    return { url: status.proxy.url, model: name, contextTokens, needsToken }
+  }
+  const { proxy, model } = (await readSettled(context)).config
+  // An address that means "all of mine" is none that an app can ask.
+  const host = ['0.0.0.0', '::'].includes(proxy.host) ? '127.0.0.1' : proxy.host
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${proxy.port}`
+  return { url, model: model.alias, contextTokens: null, needsToken }
+}
