@@ -133,6 +133,7 @@ async function coldStartMs() {
     socketPath: join(home, 'cold.sock'),
     contextTokens: 32_768,
     slots: 1,
+    cacheType: 'f16',
     cacheRamMiB: 1024,
     extraArgs: [],
     xdgConfigHome: join(home, 'engine-config'),

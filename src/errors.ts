@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'download-failed'
   | 'engine-missing'
   | 'engine-failed'
+  | 'service-failed'
   | 'disk-full'
   | 'timeout'
 

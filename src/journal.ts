@@ -18,6 +18,8 @@ export type JournalKind =
   | 'hang'
   /** How a stop went, and what did not finish in time. */
   | 'stop-report'
+  /** Memory was given back, kept back or may be taken again: what was done, why, with the numbers. */
+  | 'memory'
   /** An engine that a killed daemon had left was ended. */
   | 'orphan'
   /** The machine slept, or this process stood still, and goes on. */

@@ -1,7 +1,7 @@
 /** Reads log files from their end, newest line first, in bounded memory, across rotated files. */
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, parse } from 'node:path'
 import { errnoOf, fileError } from './errors.ts'
 
 const CHUNK_BYTES = 65_536
@@ -9,14 +9,18 @@ const CHUNK_BYTES = 65_536
 export const MAX_LINE_BYTES = 1_048_576
 const NEWLINE = 10
 
-/** The file being written; `daemon1.log` is the one before it, `daemon2.log` before that. */
+/** What Node and the shim print: kept by `oss20bd start` and by launchd, which never bound a file themselves. */
+export const PRINTED = { background: 'daemon.out', launchd: 'launchd.err' } as const
+
+/** The file being written; `daemon1.log` is the one before it, `daemon2.log` before that. Without an ending it is a `.log`. */
 export function logFile(folder: string, name: string, age = 0): string {
-  return join(folder, `${name}${age === 0 ? '' : age}.log`)
+  const { name: stem, ext } = parse(name)
+  return join(folder, `${stem}${age === 0 ? '' : age}${ext === '' ? '.log' : ext}`)
 }
 
 /** The file that is being written now, up to its last complete line: where a tail ends and following begins. */
 export interface LogEnd {
-  /** `daemon`, `engine` or `journal`. */
+  /** `daemon`, `engine`, `journal`, `launchd.err` … */
   readonly name: string
   /** null when nothing has been written yet. */
   readonly file: FileHandle | null

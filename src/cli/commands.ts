@@ -100,6 +100,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/plan.ts'),
   },
   {
+    name: 'pull [MODEL]',
+    summary: 'Download a model and check every byte: gpt-oss-20b, OWNER/REPO[:FILE] or an address',
+    load: () => import('./commands/pull.ts'),
+  },
+  {
+    name: 'models [ACTION] [NAME]',
+    summary: 'Show the models on this machine: list, use NAME, remove NAME',
+    load: () => import('./commands/models.ts'),
+  },
+  {
+    name: 'inspect [FILE]',
+    summary: 'Tell what a model file is, and what it needs',
+    load: () => import('./commands/inspect.ts'),
+  },
+  {
+    name: 'verify [FILE]',
+    summary: 'Check that a model file is whole and unchanged',
+    load: () => import('./commands/verify.ts'),
+  },
+  {
     name: 'build',
     summary: 'Compile llama-server and make it the current engine',
     load: () => import('./commands/build.ts'),

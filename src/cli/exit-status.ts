@@ -19,6 +19,7 @@ const STATUS_OF_CODE: Readonly<Record<ErrorCode, ExitStatus>> = {
   'download-failed': 1,
   'engine-missing': 1,
   'engine-failed': 1,
+  'service-failed': 1,
   'disk-full': 1,
   timeout: 1,
 }

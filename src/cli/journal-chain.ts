@@ -29,6 +29,14 @@ export function chainOfLastStop(events: readonly JournalEvent[]): Chain {
   return chainOf(events, beginOf(events, stop), end)
 }
 
+/** What came of it since memory was last at ease. */
+export function chainOfShortage(events: readonly JournalEvent[]): Chain {
+  const begin = events.findLastIndex(
+    ({ kind, facts }) => kind === 'memory' && facts['from'] === 'ok',
+  )
+  return begin === -1 ? chainToNow(events) : chainOf(events, begin, events.length)
+}
+
 /** A run that ended although nobody asked. */
 export function isDeath(event: JournalEvent): boolean {
   return event.kind === 'exit' && event.facts['cause'] !== 'asked'

@@ -2,7 +2,13 @@
 import type { Status } from '../daemon/control-protocol.ts'
 import type { JournalEvent } from '../journal.ts'
 import { formatDuration } from '../units.ts'
-import { chainOfLastStop, chainToNow, isDeath, type Chain } from './journal-chain.ts'
+import {
+  chainOfLastStop,
+  chainOfShortage,
+  chainToNow,
+  isDeath,
+  type Chain,
+} from './journal-chain.ts'
 import { evidenceOf } from './journal-evidence.ts'
 import { timeText } from './render-event.ts'
 
@@ -36,21 +42,38 @@ export function tellWhy(
 ): Story {
   if (asked === null) return tellGone(events, lastAliveMs)
   if (asked === 'silent') return tellSilent(events)
-  const { sinceMs, detail, lastExit, safeMode } = asked.engine
+  const { sinceMs, detail, lastExit, safeMode, hint: ownHint } = asked.engine
   const state: string = asked.engine.state
-  const isUp = state === 'ready' || state === 'asleep'
+  // One that sleeps for want of memory is not to be woken: that is told with what can be done.
+  const isUp = state === 'ready' || (state === 'asleep' && ownHint === null)
   const known = withLastExit(events, lastExit)
-  const chain = isUp ? chainOfLastStop(known) : chainToNow(known)
+  const isShort = isRestrained(asked)
+  const chain = isShort ? chainOfShortage(known) : isUp ? chainOfLastStop(known) : chainToNow(known)
   const isReduced = isUp && (safeMode || endsReduced(chain))
-  const hint = stateHint(state, reasonHint(chain))
+  const hint =
+    state === 'asleep' && ownHint !== null ? ownHint : stateHint(state, reasonHint(chain))
+  const story = told(chain)
   return {
     state,
     since: new Date(nowMs - sinceMs).toISOString(),
     message: detail,
     hint: isReduced ? `${hint === null ? '' : `${hint}; `}in full again: oss20bd restart` : hint,
-    mood: isReduced ? 'reduced' : isUp ? 'well' : 'trouble',
-    ...told(chain),
+    mood: isUp ? (isReduced || isShort ? 'reduced' : 'well') : 'trouble',
+    ...story,
+    sums: isShort ? [...story.sums, ...shortageSums(asked.memory)] : story.sums,
   }
+}
+
+/** The machine is short of memory, or the engine has not all back that this took away. */
+function isRestrained({ memory: { level, step } }: Status): boolean {
+  return step !== 'normal' || level === 'tight' || level === 'critical'
+}
+
+function shortageSums({ reason, next }: Status['memory']): readonly string[] {
+  return [
+    reason === null ? 'Memory is at ease again' : `Memory is short: ${reason}`,
+    ...(next === null ? [] : [`Next: ${next}`]),
+  ]
 }
 
 /** What was decided after the last death makes do with less than the config asks for. */

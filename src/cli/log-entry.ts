@@ -6,20 +6,33 @@ import type { Paint } from './paint.ts'
 const SOURCE_WIDTH = 12
 
 export interface LogEntry {
-  /** The line as it is in the file. */
+  /** The line as JSON: as it is in the file, if it is that there. */
   readonly raw: string
   /** Milliseconds since the epoch; null when the line does not say. */
   readonly atMs: number | null
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-/** Reads one line. One that is not JSON is kept as it is, with no time. */
-export function parseLogLine(raw: string): LogEntry {
+/** As the shim begins its lines. */
+const TIMED = /^(?<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) (?<message>.*)$/
+
+/** Reads one line of that file. One that is not JSON is kept as it is. */
+export function parseLogLine(raw: string, source: string): LogEntry {
   const fields = parseJson(raw)
   // A line cut by a full disk or a crash may be the very one that is looked for.
-  if (!isRecord(fields)) return { raw, atMs: null, fields: { message: raw } }
-  const atMs = typeof fields['at'] === 'string' ? Date.parse(fields['at']) : NaN
-  return { raw, atMs: Number.isNaN(atMs) ? null : atMs, fields }
+  if (!isRecord(fields)) return plainEntry(raw, source)
+  return { raw, atMs: readTime(fields['at']), fields }
+}
+
+function plainEntry(line: string, source: string): LogEntry {
+  const { at = null, message = line } = TIMED.exec(line)?.groups ?? {}
+  const fields = { at, source, message }
+  return { raw: JSON.stringify(fields), atMs: readTime(at), fields }
+}
+
+function readTime(at: unknown): number | null {
+  const atMs = typeof at === 'string' ? Date.parse(at) : NaN
+  return Number.isNaN(atMs) ? null : atMs
 }
 
 /** `07:43:30.123 warn engine  message key=value`, in local time, safe to print on a terminal. */

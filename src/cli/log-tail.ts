@@ -1,26 +1,32 @@
 /** The last lines of several logs, in the order of time. */
 import type { LogEntry } from './log-entry.ts'
-import { parseLogLine } from './log-entry.ts'
-import type { LogEnd } from '../log-files.ts'
-import { readBackwards } from '../log-files.ts'
+import type { LogSource } from './log-source.ts'
 
-/** The last `count` lines before these ends together, oldest first. Holds `count` lines in memory. */
+interface Placed {
+  readonly entry: LogEntry
+  /** Where it stands among the lines of other logs. */
+  readonly atMs: number
+}
+
+/** A dump without any time must not be read to its beginning before its last line is shown. */
+const LONGEST_UNTIMED_RUN = 1000
+
+/** The last `count` lines together, oldest first. Lines of one log stay in its order, whatever their times say. */
 export async function lastEntries(
-  folder: string,
-  ends: readonly LogEnd[],
+  sources: readonly Pick<LogSource, 'backwards' | 'endAtMs'>[],
   count: number,
 ): Promise<readonly LogEntry[]> {
-  const readers = ends.map((end) => readBackwards(folder, end))
+  const readers = sources.map((source) => placedBackwards(source.backwards(), source.endAtMs))
   const found: LogEntry[] = []
   try {
-    const heads = await Promise.all(readers.map(nextEntry))
+    const heads = count === 0 ? [] : await Promise.all(readers.map(next))
     while (found.length < count) {
       const newest = newestOf(heads)
       const reader = readers[newest]
       const head = heads[newest]
       if (reader === undefined || head == null) break
-      found.push(head)
-      heads[newest] = await nextEntry(reader)
+      found.push(head.entry)
+      heads[newest] = await next(reader)
     }
   } finally {
     await Promise.all(readers.map((reader) => reader.return(undefined)))
@@ -28,22 +34,47 @@ export async function lastEntries(
   return found.toReversed()
 }
 
-/** The place of the newest entry, or -1. One without a time stays next to the line it came after. */
-function newestOf(heads: readonly (LogEntry | null)[]): number {
+/** A line without a time (of a stack trace, say) belongs to the one that it came after. */
+async function* placedBackwards(
+  entries: AsyncGenerator<LogEntry>,
+  endAtMs: number,
+): AsyncGenerator<Placed> {
+  let newerAtMs = endAtMs
+  let untimed: LogEntry[] = []
+  for await (const entry of entries) {
+    if (entry.atMs === null && untimed.length < LONGEST_UNTIMED_RUN) {
+      untimed.push(entry)
+      continue
+    }
+    const atMs = entry.atMs ?? newerAtMs
+    yield* placeAll(untimed, atMs)
+    yield { entry, atMs }
+    untimed = []
+    newerAtMs = atMs
+  }
+  // Before the first line with a time: all that is known is that it was not later.
+  yield* placeAll(untimed, newerAtMs)
+}
+
+function placeAll(entries: readonly LogEntry[], atMs: number): readonly Placed[] {
+  return entries.map((entry) => ({ entry, atMs }))
+}
+
+/** The place of the newest one, or -1. */
+function newestOf(heads: readonly (Placed | null)[]): number {
   let best = -1
   let bestAtMs = -Infinity
   for (const [index, head] of heads.entries()) {
     if (head === null) continue
-    const atMs = head.atMs ?? Infinity
-    if (best === -1 || atMs > bestAtMs) {
+    if (best === -1 || head.atMs > bestAtMs) {
       best = index
-      bestAtMs = atMs
+      bestAtMs = head.atMs
     }
   }
   return best
 }
 
-async function nextEntry(reader: AsyncGenerator<string>): Promise<LogEntry | null> {
+async function next(reader: AsyncGenerator<Placed>): Promise<Placed | null> {
   const { value, done } = await reader.next()
-  return done === true ? null : parseLogLine(value)
+  return done === true ? null : value
 }

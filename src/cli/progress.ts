@@ -3,6 +3,7 @@ import { createProgress } from '../../scripts/progress.mjs'
 import type { Progress, ProgressOptions } from '../../scripts/progress.mjs'
 
 export type { Progress }
+export { createProgress as createProgressLine }
 
 /** The progress line ends as the work ends: done with the note, or failed. */
 export async function withProgress<T>(

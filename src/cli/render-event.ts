@@ -48,6 +48,7 @@ function dyeOf({ kind, facts }: JournalEvent, paint: Paint): (text: string) => s
     case 'decision':
     case 'orphan':
     case 'wake':
+    case 'memory':
       return paint.warn
     case 'state':
       return stateDye(facts['to'], paint)

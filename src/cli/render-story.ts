@@ -50,6 +50,9 @@ function reasonTitle({ mood, state, since, story }: Story): string {
   // Nobody knows why: what is told need not be the reason.
   const isUnexplained = since === null && (state === 'silent' || state === 'not-running')
   if (mood === 'trouble') return isUnexplained ? 'What happened before' : 'Why'
+  if (mood === 'reduced' && story[0]?.kind === 'memory') {
+    return 'It answers, and makes do with less for the sake of the machine'
+  }
   const how = mood === 'well' ? 'All is well' : 'It answers, with less than was asked for'
   return story.length === 0 ? how : `${how}. The last stop`
 }

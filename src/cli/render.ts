@@ -9,13 +9,14 @@ const LABEL_WIDTH = 11
 export function renderStatus(status: Status, paint: Paint, nowMs: number): readonly string[] {
   return [
     headline(status, paint),
-    ...exitHint(status, paint),
+    ...stateHint(status, paint),
     row('model', modelText(status.model), paint),
     row('port', `${status.proxy.url}${status.engine.state === 'ready' ? '' : ' (waiting)'}`, paint),
     row('requests', requestsText(status.proxy), paint),
     ...queueRows(status.proxy.queue, paint),
     row('speed', speedText(status.throughput), paint),
     row('memory', memoryText(status.memory), paint),
+    ...headroomRows(status.memory, paint),
     row('engine', engineText(status.engine), paint),
     row('last exit', lastExitText(status.engine.lastExit, nowMs), paint),
     row('daemon', daemonText(status.daemon), paint),
@@ -62,12 +63,9 @@ function moodOf(state: EngineStateKind): 'good' | 'warn' | 'bad' {
   }
 }
 
-/** What to do now, when nothing will happen by itself. */
-function exitHint(status: Status, paint: Paint): readonly string[] {
-  const { state, lastExit } = status.engine
-  if (state === 'failed' && lastExit?.hint != null) return [row('do', lastExit.hint, paint)]
-  if (state === 'down') return [row('do', 'oss20bd start', paint)]
-  return []
+/** What a person can do now. */
+function stateHint({ engine: { hint } }: Status, paint: Paint): readonly string[] {
+  return hint === null ? [] : [row('do', hint, paint)]
 }
 
 function requestsText(proxy: Status['proxy']): string {
@@ -117,6 +115,26 @@ function memoryText(memory: Status['memory']): string {
     `budget ${size(budgetBytes)}`,
     `available ${size(availableBytes)}`,
   ].join(', ')
+}
+
+/** Only while memory is short or the engine restrained: why, and what comes next. */
+function headroomRows(
+  { level, step, reason, next }: Status['memory'],
+  paint: Paint,
+): readonly string[] {
+  if (step === 'normal' && (level === 'ok' || level === null)) return []
+  const restraint = step === 'normal' ? [] : [stepWords[step]]
+  return [
+    row('headroom', [reason ?? 'calm again', ...restraint].join('; '), paint),
+    ...(next === null ? [] : [row('next', next, paint)]),
+  ]
+}
+
+const stepWords: Readonly<Record<Exclude<Status['memory']['step'], 'normal'>, string>> = {
+  'one-at-a-time': 'one request at a time',
+  recycle: 'one request at a time, the engine was restarted',
+  'smaller-context': 'one request at a time, with a smaller context',
+  unload: 'the model is unloaded',
 }
 
 function size(bytes: number | null): string {

@@ -5,7 +5,7 @@ import { say } from './command.ts'
 import { askDaemon, askIfRunning, watchDaemon } from './control-client.ts'
 import type { Progress } from './progress.ts'
 import { waitingText } from './render.ts'
-import { spawnDaemon } from './spawn-daemon.ts'
+import { bringUpDaemon } from './daemon-by-service.ts'
 import { waitReady } from './wait-ready.ts'
 
 /**
@@ -19,7 +19,7 @@ export async function wantEngine(
   const socket = context.paths.controlSocket
   const before = await askIfRunning(socket)
   if (before === null) {
-    await spawnDaemon(context)
+    await bringUpDaemon(context)
     return { status: await askDaemon(socket, 'GET', '/status'), notPid: null }
   }
   tellIfNotApplied(context, before)
@@ -38,7 +38,10 @@ function tellIfNotApplied(context: Context, { daemon }: Status): void {
     context,
     `oss20bd: --set and --config are not applied: the daemon (pid ${daemon.pid}) runs already, with the settings it started with`,
   )
-  say(context, '  To apply them: oss20bd stop, then this command again')
+  say(
+    context,
+    '  To apply them: oss20bd stop, then this command again; to a service: oss20bd install with them',
+  )
 }
 
 export interface Wanted {

@@ -1,11 +1,12 @@
 /** The model step of `oss20bd up`: keeps the model that is there, else gets the real one, else makes the test model. */
-import { readFile, readlink, realpath, rename, rm, symlink } from 'node:fs/promises'
+import { readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { errnoOf, fileError, Oss20bdError } from '../errors.ts'
 import { checkModelFile } from '../model/model-file.ts'
 import { buildTestModel, writeTestModel } from '../model/test-model.ts'
 import type { Context } from './command.ts'
+import { pointTo } from './current-model.ts'
 import type { Progress } from './progress.ts'
 import { getRealModel } from './real-model.ts'
 
@@ -104,19 +105,4 @@ async function readTemplate(models: string, engineFile: string): Promise<string>
     'Cannot make the test model: its chat template comes with a built engine, and there is none',
     { hint: 'Run: oss20bd build' },
   )
-}
-
-/** Replaces the link in one step; a target in the same folder is named without its folder, so that home can move. */
-async function pointTo(link: string, file: string): Promise<void> {
-  const folder = await realpath(dirname(link)).catch(() => dirname(link))
-  const target = dirname(file) === folder ? basename(file) : file
-  if ((await readlink(link).catch(() => null)) === target) return
-  const temporary = `${link}.${process.pid}.tmp`
-  try {
-    await symlink(target, temporary)
-    await rename(temporary, link)
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined)
-    throw fileError('choose the model', link, error)
-  }
 }

@@ -8,7 +8,7 @@ export interface WaitOptions {
   readonly onStatus?: (status: Status) => void
 }
 
-/** Resolves with the Status that is ready. Throws `engine-failed` when it gave up or was stopped meanwhile. */
+/** Resolves with the Status that is ready. Throws `engine-failed` when it gave up, does not fit or was stopped meanwhile. */
 export async function waitReady(
   events: AsyncIterable<Status>,
   { notPid = null, onStatus }: WaitOptions = {},
@@ -17,7 +17,9 @@ export async function waitReady(
     onStatus?.(status)
     const { state, pid } = status.engine
     if (state === 'ready' && (notPid === null || pid !== notPid)) return status
-    if (state === 'failed' || state === 'refused') throw gaveUp(status)
+    if (state === 'failed') throw gaveUp(status)
+    // It was asked for and sleeps all the same: there is no room for it, or somebody unloaded it.
+    if (state === 'refused' || state === 'asleep') throw notLoaded(status)
     if (status.wanted === 'down') throw stoppedMeanwhile()
   }
   throw new Oss20bdError('engine-failed', 'Cannot wait for the engine: the daemon ended', {
@@ -33,6 +35,13 @@ function gaveUp({ engine }: Status): Oss20bdError {
   return new Oss20bdError('engine-failed', message, {
     hint: lastExit?.hint ?? 'See what it wrote: oss20bd logs --engine -n 50',
   })
+}
+
+function notLoaded({ engine }: Status): Oss20bdError {
+  const { state, detail, hint } = engine
+  const message = detail.startsWith('Cannot ') ? detail : `Cannot load the model: ${detail}`
+  const usual = state === 'asleep' ? 'Load it again: oss20bd load' : 'See why: oss20bd why'
+  return new Oss20bdError('engine-failed', message, { hint: hint ?? usual })
 }
 
 function stoppedMeanwhile(): Oss20bdError {

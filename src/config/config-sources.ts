@@ -29,6 +29,7 @@ const OTHER_VARIABLES: readonly string[] = [
   'OSS20BD_CONFIG',
   'OSS20BD_DEBUG',
   'OSS20BD_TEST_ENGINE',
+  'OSS20BD_TEST_PLATFORM',
 ]
 
 /** The text of `config.toml`; `file` is its path, for messages. */

@@ -6,8 +6,11 @@ export interface Config {
     /** A GGUF file; null = what `oss20bd up` chose (`models/current`). */
     readonly path: string | null
     readonly alias: string
-    readonly contextTokens: number
+    /** Of one conversation; `auto`: the largest that fits. */
+    readonly contextTokens: number | 'auto'
     readonly slots: number
+    readonly cacheType: 'f16' | 'q8_0'
+    readonly promptCacheBytes: number
   }
   readonly engine: {
     /** An installed llama-server; null = the built one (`engines/current`). */
@@ -33,6 +36,8 @@ export interface Config {
     readonly wakeGapMs: number
   }
   readonly power: { readonly keepAwake: boolean }
+  /** `auto`: by the size of the machine. */
+  readonly idle: { readonly unloadAfterMs: number | 'auto' | 'off' }
   readonly proxy: {
     readonly host: string
     readonly port: number
@@ -51,7 +56,17 @@ export interface Config {
       readonly connections: number
     }
   }
-  readonly memory: { readonly budgetBytes: number | null; readonly reserveBytes: number }
+  readonly memory: {
+    readonly budgetBytes: number | null
+    readonly reserveBytes: number
+    readonly tightAfterMs: number
+    readonly criticalAfterMs: number
+    readonly calmAfterMs: number
+    readonly stepEveryMs: number
+    readonly swapOutBytesPerSecond: number
+    readonly stalledPercent: number
+    readonly leakMarginBytes: number
+  }
   readonly log: {
     readonly level: 'debug' | 'info' | 'warn' | 'error'
     readonly maxBytes: number

@@ -1,7 +1,19 @@
 /** Every config key: what it means, what is allowed, and its default with the reason. Pure. */
 import { z } from 'zod'
+import { MEMORY_SETTINGS } from './memory-settings.ts'
 import { PROXY_SETTINGS } from './proxy-settings.ts'
-import { boolean, bytes, duration, integer, list, optional, path, text } from './setting.ts'
+import {
+  boolean,
+  bytes,
+  duration,
+  durationValue,
+  integer,
+  integerOrAuto,
+  list,
+  optional,
+  path,
+  text,
+} from './setting.ts'
 
 export const SETTINGS = {
   'model.path': optional(
@@ -17,15 +29,28 @@ export const SETTINGS = {
     reason: 'the name that apps already use for this model',
     description: 'The model name that the public port answers to',
   }),
-  'model.contextTokens': integer(512, 131_072, {
-    default: 32_768,
-    reason: 'holds long chats and whole source files, and fits beside other apps in 32 GiB',
+  'model.contextTokens': integerOrAuto(512, 131_072, {
+    default: 'auto',
+    reason:
+      'the largest of 8192, 16384, 32768 and 65536 that fits beside other apps; 131072 makes every answer slow, so it must be asked for',
     description: 'The context of one conversation, in tokens; the model was trained for 131072',
   }),
   'model.slots': integer(1, 256, {
     default: 1,
     reason: 'one person asks one question at a time; every further slot costs memory',
     description: 'How many requests the engine works on at once',
+  }),
+  'model.cacheType': text(z.enum(['f16', 'q8_0']), '"f16" or "q8_0"', {
+    default: 'f16',
+    reason: 'as exact as the model computes; q8_0 takes half the memory for slightly worse answers',
+    description: 'How the engine keeps a conversation in memory (its KV cache)',
+  }),
+  'model.promptCache': bytes('0B', '1024GiB', {
+    default: '1GiB',
+    reason:
+      'holds a few long conversations; the 8 GiB of the engine itself drive a 32 GiB Mac to swap',
+    description:
+      'What the engine may keep of conversations that are not being answered; 0B is none',
   }),
   'engine.path': optional(
     path({
@@ -120,19 +145,18 @@ export const SETTINGS = {
       'an answer that takes minutes should not be cut by idle sleep; the lid still puts it to sleep',
     description: 'Whether the machine is kept from idle sleep while a request is being answered',
   }),
-  ...PROXY_SETTINGS,
-  'memory.budget': optional(
-    bytes('1GiB', '1024TiB', {
-      default: null,
-      reason: 'the physical memory of this machine is the right budget for most',
-      description: 'The memory that the model and all other apps share',
-    }),
+  'idle.unloadAfter': text(
+    z.union([z.enum(['auto', 'off']), durationValue('1s')]),
+    '"auto", "off" or a duration with a unit (s, min, h) from 1s to 24h',
+    {
+      default: 'auto',
+      reason:
+        '30 min on a machine with at most 36 GB, where others need the memory more than an idle model does; off above',
+      description: 'Without requests for so long, the model is unloaded; the next request loads it',
+    },
   ),
-  'memory.reserve': bytes('0B', '1024TiB', {
-    default: '4GiB',
-    reason: 'a browser, an editor and the system need about that much',
-    description: 'The part of memory.budget that is kept free for other apps',
-  }),
+  ...PROXY_SETTINGS,
+  ...MEMORY_SETTINGS,
   'log.level': text(
     z.enum(['debug', 'info', 'warn', 'error']),
     '"debug", "info", "warn" or "error"',

@@ -44,6 +44,17 @@ export function integer(min: number, max: number, about: About): Setting<number>
   return { kind: 'integer', schema: z.int().min(min).max(max), allowed, ...about }
 }
 
+/** The same, or `"auto"`. */
+export function integerOrAuto(min: number, max: number, about: About): Setting<number | 'auto'> {
+  const schema = z.union([z.literal('auto'), z.int().min(min).max(max)])
+  return {
+    kind: 'integer',
+    schema,
+    allowed: `"auto" or a whole number from ${min} to ${max}`,
+    ...about,
+  }
+}
+
 export function boolean(about: About): Setting<boolean> {
   return { kind: 'boolean', schema: z.boolean(), allowed: 'true or false', ...about }
 }
@@ -58,7 +69,12 @@ export function list(
 
 export function duration(min: string, about: About): Setting<number> {
   const allowed = `a duration with a unit (ms, s, min, h) from ${min} to ${MAX_DURATION}`
-  return text(quantity(parseDurationMs, min, MAX_DURATION), allowed, about)
+  return text(durationValue(min), allowed, about)
+}
+
+/** A duration of at least `min`, for a setting that may be something else besides. */
+export function durationValue(min: string): z.ZodType<number> {
+  return quantity(parseDurationMs, min, MAX_DURATION)
 }
 
 export function bytes(min: string, max: string, about: About): Setting<number> {

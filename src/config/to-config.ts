@@ -9,6 +9,8 @@ export function toConfig(values: SettingValues): Config {
       alias: values['model.alias'],
       contextTokens: values['model.contextTokens'],
       slots: values['model.slots'],
+      cacheType: values['model.cacheType'],
+      promptCacheBytes: values['model.promptCache'],
     },
     engine: {
       path: values['engine.path'],
@@ -21,11 +23,9 @@ export function toConfig(values: SettingValues): Config {
     restart: restartOf(values),
     health: healthOf(values),
     power: { keepAwake: values['power.keepAwake'] },
+    idle: { unloadAfterMs: values['idle.unloadAfter'] },
     proxy: proxyOf(values),
-    memory: {
-      budgetBytes: values['memory.budget'],
-      reserveBytes: values['memory.reserve'],
-    },
+    memory: memoryOf(values),
     log: {
       level: values['log.level'],
       maxBytes: values['log.maxSize'],
@@ -72,5 +72,19 @@ function proxyOf(values: SettingValues): Config['proxy'] {
       headersTimeoutMs: values['proxy.headersTimeout'],
       connections: values['proxy.maxConnections'],
     },
+  }
+}
+
+function memoryOf(values: SettingValues): Config['memory'] {
+  return {
+    budgetBytes: values['memory.budget'],
+    reserveBytes: values['memory.reserve'],
+    tightAfterMs: values['memory.tightAfter'],
+    criticalAfterMs: values['memory.criticalAfter'],
+    calmAfterMs: values['memory.calmAfter'],
+    stepEveryMs: values['memory.stepEvery'],
+    swapOutBytesPerSecond: values['memory.swapOutRate'],
+    stalledPercent: values['memory.stalledPercent'],
+    leakMarginBytes: values['memory.leakMargin'],
   }
 }

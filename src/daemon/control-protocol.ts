@@ -4,12 +4,13 @@ import type { ExitCause } from '../engine.ts'
 /**
  * `GET /status` answers a Status. `GET /events` streams one Status per line at once and at each change.
  * `POST /start` and `POST /restart` make the engine wanted and forget past crashes; `POST /stop-engine`
- * stops the engine and keeps the port; `POST /unload` gives its memory back until a request comes;
+ * stops the engine and keeps the port; `POST /unload` gives its memory back until a request comes,
+ * `POST /load` takes it again without one;
  * `POST /shutdown` ends the daemon. The POSTs answer 202 with a Status. `GET /requests?recent=N` answers a
  * RequestsAnswer, `POST /cancel?id=ID` answers `{ cancelled }`.
  * Errors are `{ error: { message, hint } }` with status 400 or above.
  */
-export type ControlVerb = 'start' | 'restart' | 'stop-engine' | 'unload' | 'shutdown'
+export type ControlVerb = 'start' | 'restart' | 'stop-engine' | 'unload' | 'load' | 'shutdown'
 
 export type EngineStateKind =
   | 'down'
@@ -35,6 +36,8 @@ export interface Status {
     readonly state: EngineStateKind
     /** The state in words, with the reason: `next try in 8 s, 3 deaths in 10 min`. */
     readonly detail: string
+    /** What a person can do about it; null when nothing is needed. */
+    readonly hint: string | null
     readonly sinceMs: number
     readonly pid: number | null
     readonly version: string | null
@@ -67,8 +70,8 @@ export interface Status {
     readonly path: string
     readonly testModel: boolean
     /**
-     * Of the present or next run: less than the config asks for in safe mode or after GPU memory ran
-     * out; null when engine.extraArgs leave it to the engine.
+     * Of the present or next run: less than the config asks for in safe mode, after GPU memory ran
+     * out or when memory is tight; null when engine.extraArgs leave it to the engine.
      */
     readonly contextTokens: number | null
     readonly slots: number | null
@@ -94,10 +97,20 @@ export interface Status {
   }
   readonly memory: {
     readonly level: 'ok' | 'tight' | 'critical' | null
+    /** What the engine may take: the budget of the machine without the reserve for other apps. */
     readonly budgetBytes: number | null
+    /** What the present or next run is expected to take. */
     readonly plannedBytes: number | null
     readonly footprintBytes: number | null
     readonly availableBytes: number | null
+    /** How far the engine is restrained for the sake of the machine, the mildest first. */
+    readonly step: 'normal' | 'one-at-a-time' | 'recycle' | 'smaller-context' | 'unload'
+    /** Why the level is what it is, in words; null when it is ok or nothing is known. */
+    readonly reason: string | null
+    /** What is done next, and when; null when nothing is to be done. */
+    readonly next: string | null
+    /** Why values are null, by their names. */
+    readonly unknown: Readonly<Record<string, string>>
   }
   readonly throughput: {
     readonly generatedTokensPerSecond: number | null

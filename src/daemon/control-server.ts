@@ -23,7 +23,7 @@ export interface ControlServer {
   close(): Promise<void>
 }
 
-const verbs = new Set<string>(['start', 'restart', 'stop-engine', 'unload', 'shutdown'])
+const verbs = new Set<string>(['start', 'restart', 'stop-engine', 'unload', 'load', 'shutdown'])
 
 /** Listens, owner only. The caller holds the instance lock, so a socket that is there is stale. */
 export async function startControlServer(options: ControlServerOptions): Promise<ControlServer> {

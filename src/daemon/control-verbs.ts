@@ -13,6 +13,7 @@ const asked: Readonly<Record<ControlVerb, string>> = {
   start: 'Asked to start the engine',
   restart: 'Asked to restart the engine',
   'stop-engine': 'Asked to stop the engine and keep the port',
+  load: 'Asked to load the model if it is unloaded',
   unload: 'Asked to unload the model until a request comes',
   shutdown: 'Asked to stop',
 }
@@ -27,7 +28,9 @@ export function carryOut(verb: ControlVerb, supervisor: Supervisor, doors: VerbD
     case 'stop-engine':
       return supervisor.stop()
     case 'unload':
-      return supervisor.unload()
+      return supervisor.unload('asked')
+    case 'load':
+      return supervisor.load()
     case 'shutdown':
       return doors.onShutdown()
   }

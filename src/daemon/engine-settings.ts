@@ -6,30 +6,41 @@ import { maxContextHalvings } from '../llama/engine-profile.ts'
 import type { LlamaEngineOptions } from '../llama/llama-engine.ts'
 import type { SupervisorSettings } from '../supervisor/supervisor-options.ts'
 
-/** Of its own 8192 MiB a Mac of 32 GiB has no use: it grows until the machine swaps. */
-const cacheRamMiB = 1024
+const MIB = 2 ** 20
+
+/** What was found out about a run before it begins. */
+export interface FoundForRun {
+  readonly engineFile: string
+  readonly modelFile: string
+  /** What `auto` comes to, or what the config says. */
+  readonly contextTokens: number
+}
 
 export function llamaOptions(
   { engine, model }: Config,
   paths: Paths,
-  files: { readonly engineFile: string; readonly modelFile: string },
+  found: FoundForRun,
 ): LlamaEngineOptions {
   return {
-    file: files.engineFile,
-    modelPath: files.modelFile,
+    file: found.engineFile,
+    modelPath: found.modelFile,
     alias: model.alias,
     socketPath: paths.engineSocket,
-    contextTokens: model.contextTokens,
+    contextTokens: found.contextTokens,
     slots: model.slots,
-    cacheRamMiB,
+    cacheType: model.cacheType,
+    cacheRamMiB: Math.floor(model.promptCacheBytes / MIB),
     extraArgs: engine.extraArgs,
     xdgConfigHome: join(paths.home, 'engine-config'),
   }
 }
 
-export function supervisorSettings({ restart, engine, health, model }: Config): SupervisorSettings {
+export function supervisorSettings(
+  { restart, engine, health }: Config,
+  contextTokens: number,
+): SupervisorSettings {
   return {
-    restart: { ...restart, maxContextHalvings: maxContextHalvings(model.contextTokens) },
+    restart: { ...restart, maxContextHalvings: maxContextHalvings(contextTokens) },
     graces: engine,
     startTimeoutMs: engine.startTimeoutMs,
     health,

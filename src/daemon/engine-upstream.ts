@@ -1,10 +1,18 @@
 /** What the supervisor knows, as the proxy needs it. Pure. */
 import type { Upstream } from '../proxy/upstream.ts'
+import type { EngineState, UnloadReason } from '../supervisor/engine-state.ts'
 import type { SupervisorView } from '../supervisor/supervisor-options.ts'
 import { formatDuration } from '../units.ts'
 
-/** Whether a request can go through, must wait, or cannot be served; `nowMs` is monotonic. */
-export function upstreamOf(view: SupervisorView, nowMs: number): Upstream {
+/**
+ * Whether a request can go through, must wait, or cannot be served. `nowMs` is monotonic; `shortage` is why
+ * no run may begin now, if that is so.
+ */
+export function upstreamOf(
+  view: SupervisorView,
+  nowMs: number,
+  shortage: string | null = null,
+): Upstream {
   const { state, wanted } = view.life
   switch (state.kind) {
     case 'ready':
@@ -19,12 +27,12 @@ export function upstreamOf(view: SupervisorView, nowMs: number): Upstream {
     }
     case 'stopping':
       return wanted === 'up'
-        ? pending('The engine is restarting')
+        ? pending(describeEnd(state))
         : unavailable('The engine is stopping, as asked', 'Start it with: oss20bd start')
     case 'down':
       return unavailable('The engine was stopped, as asked', 'Start it with: oss20bd start')
     case 'asleep':
-      return pending('The model is being loaded again, after it was unloaded')
+      return pending(describeSleep(state.reason, shortage))
     case 'refused':
       return unavailable(
         `The engine is not started: ${state.refusal.message}`,
@@ -36,6 +44,24 @@ export function upstreamOf(view: SupervisorView, nowMs: number): Upstream {
         state.reason.hint ?? 'Try again with: oss20bd restart',
       )
   }
+}
+
+function describeEnd({ unload, because }: Extract<EngineState, { kind: 'stopping' }>): string {
+  if (unload === 'memory') return outOfRoom(null)
+  if (because === 'asked') return 'The engine is restarting'
+  return because === 'recycle'
+    ? 'The engine is restarting, to take less memory'
+    : 'The engine is restarting, with another context'
+}
+
+function describeSleep(reason: UnloadReason, shortage: string | null): string {
+  if (reason === 'memory') return outOfRoom(shortage)
+  return 'The model is being loaded again, after it was unloaded'
+}
+
+function outOfRoom(shortage: string | null): string {
+  const why = shortage === null ? '' : ` (${shortage})`
+  return `The machine is too short of memory for the model${why}; it is loaded again once there is room`
 }
 
 function describeStart(loadProgress: number | null): string {

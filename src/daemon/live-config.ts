@@ -4,7 +4,7 @@ import { configError, type LoadedConfig } from '../config/load-config.ts'
 import type { WriteJournal } from '../journal.ts'
 
 /** Read anew before each run of the engine; every other section is in use already. */
-const liveSections = ['model', 'engine', 'restart', 'health'] as const
+const liveSections = ['model', 'engine', 'restart', 'health', 'idle', 'memory'] as const
 
 export interface LiveConfig {
   current(): Config
@@ -39,8 +39,8 @@ export function createLiveConfig(
       if (waiting.length === 0) lastTold = null
       else tellOnce(`The config changed in [${waiting.join('], [')}]`, waitingHint)
       if (live.length === 0) return
-      const { model, engine, restart, health } = loaded.config
-      config = { ...config, model, engine, restart, health }
+      const { model, engine, restart, health, idle, memory } = loaded.config
+      config = { ...config, model, engine, restart, health, idle, memory }
       const message = `The config changed in [${live.join('], [')}]: used from this run of the engine on`
       journal({ kind: 'changed', message })
     },
@@ -55,7 +55,7 @@ export function changedSections(
   before: Config,
   after: Config,
 ): { readonly live: readonly string[]; readonly waiting: readonly string[] } {
-  const sections: readonly (keyof Config)[] = [...liveSections, 'proxy', 'memory', 'power', 'log']
+  const sections: readonly (keyof Config)[] = [...liveSections, 'proxy', 'power', 'log']
   const changed = sections.filter(
     (section) => JSON.stringify(before[section]) !== JSON.stringify(after[section]),
   )

@@ -8,10 +8,12 @@ import { ensureFolders } from '../config/ensure-folders.ts'
 import { configError, loadConfig, type LoadedConfig } from '../config/load-config.ts'
 import { resolvePaths, type Paths } from '../config/paths.ts'
 import { messageOf, Oss20bdError } from '../errors.ts'
+import { openServiceNotify } from '../host/service-notify.ts'
 import type { DaemonReport } from './control-protocol.ts'
 import { startDaemon } from './daemon.ts'
 import { acquireInstanceLock } from './instance-lock.ts'
 import { onStopSignals } from './signals.ts'
+import { stayUp } from './stay-up.ts'
 import { type Journal, openJournal } from './journal.ts'
 import { createLogger, type Logs } from './winston-logger.ts'
 
@@ -22,16 +24,58 @@ export interface DaemonArguments {
   readonly flags: Readonly<Record<string, string>>
   /** Logs to stdout too. */
   readonly foreground: boolean
+  /** A service manager would start it again at once: it stays when it cannot run. */
+  readonly service: boolean
   readonly version: string
 }
 
 /** As they were where the daemon was started: it goes elsewhere, and reads its config again there. */
 interface StartArguments extends DaemonArguments {
   readonly cwd: string
+  /** Aborted when it is to end. */
+  readonly ending: AbortController
 }
 
 /** Resolves with the exit status when the daemon has ended; throws when it cannot start. */
-export async function runDaemon(args: DaemonArguments): Promise<number> {
+export function runDaemon(args: DaemonArguments): Promise<number> {
+  const started = startArguments(args)
+  return args.service ? runService(started) : runOnce(started)
+}
+
+/** Where it was started matters to every try: the first one goes elsewhere. */
+function startArguments(given: DaemonArguments): StartArguments {
+  const cwd = process.cwd()
+  const configFile = given.configFile === null ? null : resolve(cwd, given.configFile)
+  return { ...given, configFile, cwd, ending: new AbortController() }
+}
+
+/** Throws only what is a bug. */
+async function runService(args: StartArguments): Promise<number> {
+  const paths = resolvePaths(process.platform, homedir(), process.env)
+  const { ending } = args
+  // Between two tries nobody else listens to them.
+  const off = onStopSignals({
+    graceful: () => ending.abort(),
+    // oxlint-disable-next-line unicorn/no-process-exit -- the second signal means at once
+    now: () => process.exit(1),
+  })
+  try {
+    return await stayUp({
+      attempt: () => run(args),
+      configFile: args.configFile ?? paths.configFile,
+      controlSocket: paths.controlSocket,
+      clock: systemClock,
+      ending,
+      onFailed: ({ message, hint = '' }) => {
+        process.stderr.write(`${new Date().toISOString()} oss20bd: ${message}\n  ${hint}\n`)
+      },
+    })
+  } finally {
+    off()
+  }
+}
+
+async function runOnce(args: StartArguments): Promise<number> {
   try {
     return await run(args)
   } catch (error) {
@@ -45,10 +89,7 @@ export async function runDaemon(args: DaemonArguments): Promise<number> {
   }
 }
 
-async function run(given: DaemonArguments): Promise<number> {
-  const cwd = process.cwd()
-  const configFile = given.configFile === null ? null : resolve(cwd, given.configFile)
-  const args: StartArguments = { ...given, configFile, cwd }
+async function run(args: StartArguments): Promise<number> {
   const paths = resolvePaths(process.platform, homedir(), process.env)
   const config = await readConfig(args, paths)
   await ensureFolders(paths)
@@ -104,7 +145,7 @@ interface Prepared {
 
 async function runUntilStopped(args: StartArguments, prepared: Prepared): Promise<void> {
   const { config, paths, logs, journal } = prepared
-  const ending = new AbortController()
+  const { ending } = args
   const off = onStopSignals({
     graceful: (signal) => {
       journal.write({ kind: 'asked', message: `Told to stop (${signal})`, facts: { signal } })
@@ -123,6 +164,7 @@ async function runUntilStopped(args: StartArguments, prepared: Prepared): Promis
       version: args.version,
       clock: systemClock,
       log: logs.logger,
+      notify: openServiceNotify(process.env, process.pid, { clock: systemClock, log: logs.logger }),
       journal: journal.write,
       engineLog: (lineLevel, text) => logs.engineLine(lineLevel, text),
       onShutdown: () => ending.abort(),

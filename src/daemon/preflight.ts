@@ -10,8 +10,11 @@ import type { WriteJournal } from '../journal.ts'
 import { assertExecutable, readEngineVersion } from '../llama/engine-info.ts'
 import { checkModelFile, type ModelFileCheck } from '../model/model-file.ts'
 import type { PreflightVerdict } from '../supervisor/supervisor-options.ts'
+import { llamaOptions } from './engine-settings.ts'
 import { type Fingerprints, fingerprintsOf, isSame, untilFilesChange } from './file-change.ts'
 import type { LiveConfig } from './live-config.ts'
+import { CAUTIOUS_CONTEXT, contextFor, type PlanFacts } from './memory-plan.ts'
+import { readPlanFacts, THIS_MACHINE } from './plan-facts.ts'
 
 export interface PreflightOptions {
   readonly config: LiveConfig
@@ -19,6 +22,8 @@ export interface PreflightOptions {
   readonly paths: Paths
   readonly clock: Pick<Clock, 'sleep'>
   readonly journal: WriteJournal
+  /** The memory of the machine, or of the cgroup that limits us, whichever is less. */
+  readonly physicalBytes: () => Promise<number>
 }
 
 /** The engine and model of the next run, with what was found out about them. */
@@ -29,6 +34,10 @@ export class Preflight {
   modelFile: string
   engineVersion: string | null = null
   testModel = false
+  /** What memory is planned from; null before the first look that found everything good. */
+  facts: PlanFacts | null = null
+  /** Of one conversation: what the config says, or what `auto` comes to. */
+  contextTokens: number
   /** As they were when last looked at, so that no change falls between a look and the watch. */
   #seen: Fingerprints = new Map()
   #wasGood = false
@@ -40,6 +49,7 @@ export class Preflight {
     const config = options.config.current()
     this.engineFile = enginePath(config, options.paths)
     this.modelFile = modelPath(config, options.paths)
+    this.contextTokens = asNumber(config.model.contextTokens)
   }
 
   /**
@@ -55,8 +65,21 @@ export class Preflight {
     const model = modelPath(config.current(), paths)
     this.#seen = await this.#look()
     const reason = (await this.#checkEngine(engine)) ?? (await this.#checkModel(model))
+    if (reason === null) await this.#plan()
     this.#wasGood = reason === null
     return reason === null ? { kind: 'go' } : { kind: 'cannot', reason }
+  }
+
+  async #plan(): Promise<void> {
+    const { config: live, paths, physicalBytes } = this.#options
+    const { modelFile, engineFile } = this
+    const config = live.current()
+    const { platform } = process
+    const machine = { platform, physicalBytes: await physicalBytes(), asked: THIS_MACHINE }
+    const facts = await readPlanFacts({ modelFile, engineFile, config, ...machine })
+    const { contextTokens } = config.model
+    this.facts = facts
+    this.contextTokens = contextFor(facts, { ...llamaOptions(config, paths, this), contextTokens })
   }
 
   #look(): Promise<Fingerprints> {
@@ -100,6 +123,11 @@ export class Preflight {
     this.testModel = model.kind === 'ok' && model.testModel
     return model.kind === 'ok' ? null : modelReason(model)
   }
+}
+
+/** Before it is known what fits. */
+function asNumber(contextTokens: number | 'auto'): number {
+  return contextTokens === 'auto' ? CAUTIOUS_CONTEXT : contextTokens
 }
 
 function enginePath(config: Config, paths: Paths): string {

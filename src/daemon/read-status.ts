@@ -1,13 +1,16 @@
 /** Gathers what the status is made of. */
 import type { Clock } from '../clock.ts'
+import type { Config } from '../config/config.ts'
 import type { Paths } from '../config/paths.ts'
+import type { EngineProfile } from '../engine.ts'
 import { plannedContextTokens, plannedSlots } from '../llama/engine-profile.ts'
-import { readMemory } from '../memory/read-memory.ts'
 import type { ProxyServer } from '../proxy/proxy-server.ts'
+import { runProfile } from '../supervisor/engine-state.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import type { Status } from './control-protocol.ts'
 import { llamaOptions } from './engine-settings.ts'
 import type { LiveConfig } from './live-config.ts'
+import type { MemoryParts } from './memory-parts.ts'
 import type { Preflight } from './preflight.ts'
 import { buildStatus } from './status.ts'
 
@@ -22,6 +25,7 @@ export interface Running {
   readonly supervisor: Supervisor
   readonly proxy: ProxyServer
   readonly preflight: Preflight
+  readonly memory: MemoryParts
 }
 
 export interface StatusDoors {
@@ -35,9 +39,8 @@ export async function readStatus(doors: StatusDoors, running: Running): Promise<
   const { preflight, supervisor, proxy, startedAtMs, url } = running
   const config = running.live.current()
   const view = supervisor.view()
-  const memory = await readMemory(view.enginePid)
   const asked = llamaOptions(config, paths, preflight)
-  const { profile } = view.life
+  const profile = runProfile(view.life)
   return buildStatus({
     daemon: { pid: process.pid, version, home: paths.home, logs: paths.logs, startedAtMs },
     view,
@@ -50,14 +53,26 @@ export async function readStatus(doors: StatusDoors, running: Running): Promise<
       slots: plannedSlots(asked, profile),
     },
     proxy: { url, counts: proxy.counts(), queue: proxy.waiting().slice(0, shownInQueue) },
-    memory: {
-      level: null,
-      budgetBytes: (config.memory.budgetBytes ?? memory.totalBytes) - config.memory.reserveBytes,
-      plannedBytes: null,
-      footprintBytes: memory.footprintBytes,
-      availableBytes: memory.availableBytes,
-    },
+    memory: await memoryStatus(config, running, profile),
     restartWindowMs: config.restart.windowMs,
     nowMs: clock.monotonicMs(),
   })
+}
+
+async function memoryStatus(
+  { memory: { budgetBytes, reserveBytes } }: Config,
+  { memory, preflight }: Pick<Running, 'memory' | 'preflight'>,
+  profile: EngineProfile,
+): Promise<Status['memory']> {
+  const { totalBytes, availableBytes, footprintBytes, unknown } = await memory.reading()
+  const wholeBytes = budgetBytes ?? totalBytes
+  const planned = preflight.facts?.budget.memory.usableBytes
+  return {
+    ...memory.headroom.view(),
+    budgetBytes: planned ?? (wholeBytes === null ? null : wholeBytes - reserveBytes),
+    plannedBytes: memory.plannedBytes(profile),
+    footprintBytes,
+    availableBytes,
+    unknown,
+  }
 }

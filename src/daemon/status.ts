@@ -1,6 +1,7 @@
 /** What the daemon knows, as the Status that the CLI shows. Pure. */
 import type { EngineCounters } from '../engine.ts'
 import type { ProxyCounts } from '../proxy/upstream.ts'
+import type { EngineState, UnloadReason } from '../supervisor/engine-state.ts'
 import { countDeaths } from '../supervisor/restart-policy.ts'
 import type { SupervisorView } from '../supervisor/supervisor-options.ts'
 import { formatDuration } from '../units.ts'
@@ -38,12 +39,14 @@ export function buildStatus(parts: StatusParts): Status {
   }
 }
 
-function engineStatus({ view, engine, nowMs, restartWindowMs }: StatusParts): Status['engine'] {
+function engineStatus(parts: StatusParts): Status['engine'] {
+  const { view, engine, nowMs, restartWindowMs } = parts
   const { lastStop } = view
   const { state, lastExit, restarts, deaths, profile } = view.life
   return {
     state: state.kind,
-    detail: describe(view, nowMs, restartWindowMs),
+    detail: withReason(describeEngine(view, nowMs, restartWindowMs), parts),
+    hint: hintOf(state),
     sinceMs: Math.round(nowMs - view.sinceMs),
     pid: view.enginePid,
     version: engine.version,
@@ -89,9 +92,34 @@ function rate(tokens: number | null | undefined, seconds: number | null | undefi
   return tokens / seconds
 }
 
+/** What the machine is short of belongs to the state of an engine that it has no room for. */
+function withReason(described: string, { view, memory }: StatusParts): string {
+  const { state } = view.life
+  const isKeptOut = state.kind === 'asleep' && state.reason === 'memory'
+  return isKeptOut && memory.reason !== null ? `${described} (${memory.reason})` : described
+}
+
+function hintOf(state: EngineState): string | null {
+  switch (state.kind) {
+    case 'refused':
+      return state.refusal.hint
+    case 'failed':
+      return state.reason.hint
+    case 'down':
+      return 'Start it: oss20bd start'
+    case 'asleep':
+      return state.reason === 'memory' ? 'Close other apps: it is loaded once there is room' : null
+    case 'starting':
+    case 'ready':
+    case 'stopping':
+    case 'backoff':
+      return null
+  }
+}
+
 /** The state in words, with its reason. */
-function describe(view: SupervisorView, nowMs: number, windowMs: number): string {
-  const { state, wanted, deaths, profile } = view.life
+export function describeEngine(view: SupervisorView, nowMs: number, windowMs: number): string {
+  const { state, wanted, deaths, profile, headroomHalvings } = view.life
   switch (state.kind) {
     case 'down':
       return 'stopped, as asked'
@@ -101,24 +129,38 @@ function describe(view: SupervisorView, nowMs: number, windowMs: number): string
         ? 'starting'
         : `loading the model, ${Math.round(state.loadProgress * 100)} %`
     case 'ready':
-      return profile.safeMode
-        ? `answering in safe mode after ${countDeaths(deaths, windowMs)}`
+      if (profile.safeMode) return `answering in safe mode after ${countDeaths(deaths, windowMs)}`
+      return headroomHalvings > 0
+        ? 'answering with a smaller context, to spare memory'
         : 'answering'
     case 'stopping':
       if (state.condemned !== null) return `ending it: ${state.condemned.message}`
-      if (state.unload && wanted === 'up')
-        return 'finishing open requests, then unloading the model'
-      return wanted === 'up' ? 'finishing open requests, then starting again' : 'stopping, as asked'
+      return wanted === 'up'
+        ? `finishing open requests, then ${whatFollows(state)}`
+        : 'stopping, as asked'
     case 'backoff': {
       const leftMs = Math.max(0, state.untilMs - nowMs)
       const how = profile.safeMode ? ' in safe mode' : ''
       return `next try${how} in ${formatDuration(leftMs)}, ${countDeaths(deaths, windowMs)}`
     }
     case 'asleep':
-      return 'the model is unloaded; the next request loads it again'
+      return sleepDetails[state.reason]
     case 'refused':
       return state.refusal.message
     case 'failed':
       return `${state.reason.permanent ? 'cannot run' : 'gave up'}: ${state.reason.message} (${state.why})`
   }
+}
+
+function whatFollows({ unload, because }: Extract<EngineState, { kind: 'stopping' }>): string {
+  if (unload === 'memory') return 'unloading the model for want of memory'
+  if (unload !== null) return 'unloading the model'
+  if (because === 'recycle') return 'starting a fresh one that takes less memory'
+  return because === 'context' ? 'starting again with another context' : 'starting again'
+}
+
+const sleepDetails: Readonly<Record<UnloadReason, string>> = {
+  asked: 'the model is unloaded; the next request loads it again',
+  idle: 'the model was unloaded after a while without requests; the next request loads it again',
+  memory: 'the model is unloaded for want of memory; it is loaded again once there is room',
 }

@@ -12,6 +12,8 @@ export interface LlamaServerOptions {
   /** Of one conversation. */
   readonly contextTokens: number
   readonly slots: number
+  /** Of keys and values alike. */
+  readonly cacheType: 'f16' | 'q8_0'
   /** What its prompt cache may take of host memory; its own default is 8192. */
   readonly cacheRamMiB: number
   /** The user's own; they come last, so they win. */
@@ -29,6 +31,7 @@ export function serverArgs(options: LlamaServerOptions): string[] {
     ['--ctx-size', String(contextTokens * slots), '--parallel', String(slots)],
     // "all" is accepted, and changes nothing, where there is no GPU.
     ['--n-gpu-layers', 'all', '--flash-attn', 'on'],
+    ['--cache-type-k', options.cacheType, '--cache-type-v', options.cacheType],
     ['--batch-size', '2048', '--ubatch-size', '512', '--cache-ram', String(options.cacheRamMiB)],
     ['--jinja', '--metrics', '--slots', '--no-ui', '--offline'],
     // 4 is where the lines on tensors, KV cache and Metal are; from 5 on it prints whole prompts.

@@ -9,6 +9,8 @@ export interface MemoryValues {
   readonly totalBytes: Known<number>
   /** What could be used without swapping. */
   readonly availableBytes: Known<number>
+  /** What macOS itself calls free, 0 to 100; it counts pages in use, so 37 can be normal with nothing free. */
+  readonly freePercent: Known<number>
   /** The kernel's own verdict: `kern.memorystatus_vm_pressure_level` on macOS; none on Linux. */
   readonly pressure: Known<'normal' | 'warning' | 'critical'>
   /** The share of the last 10 s in which some task waited for memory (PSI, Linux), 0 to 100. */
@@ -18,6 +20,9 @@ export interface MemoryValues {
   readonly swapInBytesPerSecond: Known<number>
   /** What the compressor occupies (macOS). */
   readonly compressorBytes: Known<number>
+  /** What went into the compressor, and what was wanted back from it (macOS). */
+  readonly compressedBytesPerSecond: Known<number>
+  readonly decompressedBytesPerSecond: Known<number>
   /** Of the compressor's segments, the share in use, 0 to 1; at 1 macOS panics. */
   readonly compressorSegmentsShare: Known<number>
   /** On the disk that holds the swap file. */

@@ -15,7 +15,7 @@ export interface CatalogModel {
   readonly expected: readonly ExpectedFile[]
 }
 
-export const DEFAULT_HF_ENDPOINT = 'https://huggingface.co'
+const DEFAULT_HF_ENDPOINT = 'https://huggingface.co'
 
 /** Both files were published by ggml-org: the present one and the one under its older name. */
 export const GPT_OSS_20B: CatalogModel = {
@@ -34,8 +34,14 @@ export const GPT_OSS_20B: CatalogModel = {
   ],
 }
 
-/** Where `model` is on a Hugging Face server; throws `usage` when `endpoint` is not an http(s) address. */
-export function modelUrl(model: CatalogModel, endpoint: string): string {
+/** The known model that a checksum belongs to. */
+export function knownModel(sha256: string): CatalogModel | null {
+  return GPT_OSS_20B.expected.some((file) => file.sha256 === sha256) ? GPT_OSS_20B : null
+}
+
+/** The address of the hub without a slash at its end; throws `usage` when it is not an http(s) address. */
+export function hubEndpoint(text: string | undefined): string {
+  const endpoint = text === undefined || text === '' ? DEFAULT_HF_ENDPOINT : text
   const url = URL.canParse(endpoint) ? new URL(endpoint) : null
   if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
     throw new Oss20bdError(
@@ -44,6 +50,5 @@ export function modelUrl(model: CatalogModel, endpoint: string): string {
       { hint: `Unset HF_ENDPOINT to use ${DEFAULT_HF_ENDPOINT}` },
     )
   }
-  const folder = url.pathname.replace(/\/+$/, '')
-  return `${url.origin}${folder}/${model.repository}/resolve/main/${model.file}`
+  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`
 }

@@ -1,15 +1,41 @@
-/** Walks a GGUF header: keeps the few facts we need and checks that all tensors lie in the file. */
+/** Walks a GGUF header: keeps what memory plans and names are made of and checks that all tensors lie in the file. */
 import { BadHeaderError, CutShortError, type HeaderReader } from './header-reader.ts'
 
 // Our own and not @huggingface/gguf: that keeps every token and merge in memory, believes any count it
 // reads and reads on past the end of a cut file; here each length is held against the file first.
 
-export interface GgufFacts {
+export interface GgufHeader {
   readonly name: string | null
   readonly architecture: string
+  /** Numbers and truth values by key; true is 1. A short list of them keeps its order. */
+  readonly numbers: ReadonlyMap<string, number | readonly number[]>
+  /** Texts by key, among them the chat template; one that is too long is left out. */
+  readonly texts: ReadonlyMap<string, string>
+  /** The lengths of all lists by key, whatever they hold. */
+  readonly lengths: ReadonlyMap<string, number>
+  readonly tensors: readonly GgufTensorInfo[]
+}
+
+export interface GgufTensorInfo {
+  readonly name: string
+  /** ggml's number of the type: 0 F32, 8 Q8_0, 39 MXFP4. */
+  readonly type: number
+  /** Fastest dimension first. */
+  readonly shape: readonly number[]
+  /** From the start of the data, not of the file. */
+  readonly offsetBytes: number
+  /** 0 for a type that came after this version of oss20bd. */
+  readonly sizeBytes: number
 }
 
 const MAX_TEXT_BYTES = 4096
+/** The chat template of gpt-oss has 16 KB. */
+const MAX_KEPT_TEXT_BYTES = 256 * 1024
+/** Lists longer than that are vocabularies; one value per layer is shorter. */
+const MAX_KEPT_LIST = 1024
+/** The real file has 35 and 459. Far beyond, keeping them would take more memory than a daemon may. */
+const MAX_VALUES = 10_000
+const MAX_TENSORS = 100_000
 const STRING = 8
 const ARRAY = 9
 const UINT32 = 4
@@ -59,26 +85,38 @@ interface Kept {
   name: string | null
   architecture: string | null
   alignment: number
+  readonly numbers: Map<string, number | readonly number[]>
+  readonly texts: Map<string, string>
+  readonly lengths: Map<string, number>
 }
 
 /**
  * Reads on from behind magic and version. Throws `CutShortError` when the file ends before what the
  * header announces and `BadHeaderError` when the bytes make no sense.
  */
-export async function readGgufHeader(reader: HeaderReader, sizeBytes: number): Promise<GgufFacts> {
+export async function readGgufHeader(reader: HeaderReader, sizeBytes: number): Promise<GgufHeader> {
   const tensorCount = await reader.u64()
   const valueCount = await reader.u64()
-  const kept: Kept = { name: null, architecture: null, alignment: 32 }
+  const numbers = new Map<string, number | readonly number[]>()
+  const texts = new Map<string, string>()
+  const lengths = new Map<string, number>()
+  const kept: Kept = { name: null, architecture: null, alignment: 32, numbers, texts, lengths }
   for (let done = 0; done < valueCount; done += 1) await readValue(reader, kept)
+  const tensors: GgufTensorInfo[] = []
   let dataBytes = 0
   for (let done = 0; done < tensorCount; done += 1) {
-    dataBytes = Math.max(dataBytes, await readTensorEnd(reader))
+    const tensor = await readTensor(reader)
+    if (tensors.length === MAX_TENSORS) throw new BadHeaderError('it has too many tensors')
+    tensors.push(tensor)
+    dataBytes = Math.max(dataBytes, tensor.offsetBytes + tensor.sizeBytes)
   }
   const dataStart = Math.ceil(reader.position / kept.alignment) * kept.alignment
-  if (dataStart + dataBytes > sizeBytes) throw new CutShortError('tensors are missing')
+  if (dataStart + dataBytes > sizeBytes) {
+    throw new CutShortError('tensors are missing', dataStart + dataBytes)
+  }
   // Also what a file looks like whose content a download has not filled in yet: zero values, zero tensors.
   if (kept.architecture === null) throw new BadHeaderError('it names no architecture')
-  return { name: kept.name, architecture: kept.architecture }
+  return { name: kept.name, architecture: kept.architecture, numbers, texts, lengths, tensors }
 }
 
 async function readValue(reader: HeaderReader, kept: Kept): Promise<void> {
@@ -89,10 +127,64 @@ async function readValue(reader: HeaderReader, kept: Kept): Promise<void> {
     kept.architecture = await reader.text(MAX_TEXT_BYTES)
   } else if (key === 'general.alignment' && type === UINT32) {
     kept.alignment = await readAlignment(reader)
-  } else if (type === ARRAY) {
-    const elementType = await reader.u32()
-    await skipValues(reader, elementType, await reader.u64())
-  } else await skipValues(reader, type, 1)
+  } else if (type === ARRAY) await readList(reader, key, kept)
+  else if (type === STRING) keepText(kept, key, await reader.text(MAX_KEPT_TEXT_BYTES))
+  else {
+    const [value] = await readNumbers(reader, type, 1)
+    if (key !== null && value !== undefined) keepNumber(kept, key, value)
+  }
+}
+
+async function readList(reader: HeaderReader, key: string | null, kept: Kept): Promise<void> {
+  const type = await reader.u32()
+  const length = await reader.u64()
+  if (key !== null && kept.lengths.size < MAX_VALUES) kept.lengths.set(key, length)
+  if (type === STRING || length > MAX_KEPT_LIST) return skipValues(reader, type, length)
+  const values = await readNumbers(reader, type, length)
+  if (key !== null) keepNumber(kept, key, values)
+}
+
+function keepNumber(kept: Kept, key: string, value: number | readonly number[]): void {
+  if (kept.numbers.size === MAX_VALUES) throw new BadHeaderError('it has too many values')
+  kept.numbers.set(key, value)
+}
+
+function keepText(kept: Kept, key: string | null, text: string | null): void {
+  if (key !== null && text !== null && kept.texts.size < MAX_VALUES) kept.texts.set(key, text)
+}
+
+async function readNumbers(reader: HeaderReader, type: number, count: number): Promise<number[]> {
+  const width = VALUE_BYTES[type]
+  if (typeof width !== 'number') throw new BadHeaderError('it has a value of an unknown type')
+  const bytes = await reader.bytes(width * count)
+  return Array.from({ length: count }, (_, index) => numberAt(bytes, type, index * width))
+}
+
+/** By GGUF's numbers of its types; those above 2^53 lose their last digits. */
+function numberAt(bytes: Buffer, type: number, at: number): number {
+  switch (type) {
+    case 1:
+      return bytes.readInt8(at)
+    case 2:
+      return bytes.readUInt16LE(at)
+    case 3:
+      return bytes.readInt16LE(at)
+    case 4:
+      return bytes.readUInt32LE(at)
+    case 5:
+      return bytes.readInt32LE(at)
+    case 6:
+      return bytes.readFloatLE(at)
+    case 10:
+      return Number(bytes.readBigUInt64LE(at))
+    case 11:
+      return Number(bytes.readBigInt64LE(at))
+    case 12:
+      return bytes.readDoubleLE(at)
+    // 0 and 7: a byte and a truth value.
+    default:
+      return bytes.readUInt8(at)
+  }
 }
 
 async function readAlignment(reader: HeaderReader): Promise<number> {
@@ -108,15 +200,16 @@ async function skipValues(reader: HeaderReader, type: number, count: number): Pr
   else throw new BadHeaderError('it has a value of an unknown type')
 }
 
-/** Where the tensor ends, counted from the start of the data. */
-async function readTensorEnd(reader: HeaderReader): Promise<number> {
-  await reader.skipTexts(1)
+async function readTensor(reader: HeaderReader): Promise<GgufTensorInfo> {
+  const name = (await reader.text(MAX_TEXT_BYTES)) ?? ''
   const dimensions = await reader.u32()
   if (dimensions > MAX_DIMENSIONS) throw new BadHeaderError('a tensor has too many dimensions')
-  let elements = 1
-  for (let done = 0; done < dimensions; done += 1) elements *= await reader.u64()
-  const block = BLOCKS.get(await reader.u32())
+  const shape: number[] = []
+  for (let done = 0; done < dimensions; done += 1) shape.push(await reader.u64())
+  const type = await reader.u32()
+  const block = BLOCKS.get(type)
+  const elements = shape.reduce((product, length) => product * length, 1)
   // A type that came after this table: the engine will judge it, here only its start can be checked.
-  const bytes = block === undefined ? 0 : (elements / block[0]) * block[1]
-  return (await reader.u64()) + bytes
+  const sizeBytes = block === undefined ? 0 : (elements / block[0]) * block[1]
+  return { name, type, shape, offsetBytes: await reader.u64(), sizeBytes }
 }

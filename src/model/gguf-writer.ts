@@ -14,6 +14,11 @@ export interface GgufTensor {
   readonly data: Buffer
 }
 
+/** A tensor without its content. */
+export interface GgufTensorPlace extends Omit<GgufTensor, 'data'> {
+  readonly sizeBytes: number
+}
+
 const TENSOR_TYPE_IDS = { F32: 0, Q8_0: 8, MXFP4: 39 } as const
 const VALUE_TYPE_IDS = { u32: 4, i32: 5, f32: 6, string: 8, array: 9 } as const
 const ALIGNMENT = 32
@@ -23,18 +28,28 @@ export function writeGguf(
   metadata: ReadonlyMap<string, GgufValue>,
   tensors: readonly GgufTensor[],
 ): Buffer {
+  const places = tensors.map(({ data, ...tensor }) => ({ ...tensor, sizeBytes: data.length }))
+  const { header } = layOutGguf(metadata, places)
+  return Buffer.concat([header, ...tensors.map((tensor) => padded(tensor.data))])
+}
+
+/** What stands before the tensors, and how long the file is with them: for a file without their content. */
+export function layOutGguf(
+  metadata: ReadonlyMap<string, GgufValue>,
+  tensors: readonly GgufTensorPlace[],
+): { readonly header: Buffer; readonly fileBytes: number } {
   const parts = [Buffer.from('GGUF'), u32(3), u64(tensors.length), u64(metadata.size)]
   for (const [key, value] of metadata) parts.push(text(key), valueBytes(value))
   let offset = 0
   for (const tensor of tensors) {
     parts.push(tensorInfo(tensor, offset))
-    offset += tensor.data.length + gapAfter(tensor.data.length)
+    offset += tensor.sizeBytes + gapAfter(tensor.sizeBytes)
   }
-  const header = Buffer.concat(parts)
-  return Buffer.concat([padded(header), ...tensors.map((tensor) => padded(tensor.data))])
+  const header = padded(Buffer.concat(parts))
+  return { header, fileBytes: header.length + offset }
 }
 
-function tensorInfo(tensor: GgufTensor, offset: number): Buffer {
+function tensorInfo(tensor: GgufTensorPlace, offset: number): Buffer {
   return Buffer.concat([
     text(tensor.name),
     u32(tensor.shape.length),

@@ -1,12 +1,20 @@
 /** Reads a file forward in small pieces and never past its end, whatever its lengths claim. */
 import type { FileHandle } from 'node:fs/promises'
 
-const WINDOW_BYTES = 256 * 1024
+const WINDOW_BYTES = 2 ** 20
 /** The real gpt-oss-20b header has 13 MB; a header far beyond that is not one. */
 const MAX_HEADER_BYTES = 64 * 2 ** 20
 
 /** The file ends before what its header announces. */
-export class CutShortError extends Error {}
+export class CutShortError extends Error {
+  /** The least that the whole file must have; null when the header is cut, which would tell. */
+  readonly neededBytes: number | null
+
+  constructor(message: string, neededBytes: number | null = null) {
+    super(message)
+    this.neededBytes = neededBytes
+  }
+}
 /** The bytes cannot be a header. */
 export class BadHeaderError extends Error {}
 
@@ -36,6 +44,11 @@ export class HeaderReader {
     return Number((await this.#take(8)).readBigUInt64LE())
   }
 
+  /** Stays the same only until the next read. */
+  bytes(length: number): Promise<Buffer> {
+    return this.#take(length)
+  }
+
   /** Text of at most `maxBytes`; longer text is passed over and gives `null`. */
   async text(maxBytes: number): Promise<string | null> {
     const length = await this.u64()
@@ -44,13 +57,12 @@ export class HeaderReader {
     return null
   }
 
-  /** Passes over `count` strings; synchronous while they are in the window, for there are 600,000. */
+  /** Passes over `count` strings; there are 600,000 of them. */
   async skipTexts(count: number): Promise<void> {
-    for (let done = 0; done < count; done += 1) {
+    let left = count
+    while (left > 0) {
       if (!this.#holds(8)) await this.#fill(8)
-      const at = this.#position - this.#windowStart
-      const [low, high] = [this.#window.readUInt32LE(at), this.#window.readUInt32LE(at + 4)]
-      this.skip(8 + low + high * 2 ** 32)
+      left = this.#skipHeldTexts(left)
     }
   }
 
@@ -58,6 +70,21 @@ export class HeaderReader {
   skip(length: number): void {
     this.#require(length)
     this.#position += length
+  }
+
+  /** Those whose length is in the window; tells how many are left. */
+  #skipHeldTexts(count: number): number {
+    const { buffer, byteOffset, length } = this.#window
+    const view = new DataView(buffer, byteOffset, length)
+    const last = length - 8
+    let at = this.#position - this.#windowStart
+    let left = count
+    while (left > 0 && at <= last) {
+      at += 8 + view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
+      left -= 1
+    }
+    this.skip(this.#windowStart + at - this.#position)
+    return left
   }
 
   async #take(length: number): Promise<Buffer> {

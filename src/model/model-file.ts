@@ -1,7 +1,10 @@
 /** Tells whether a model file is there, whole, and a GGUF that the engine can read. */
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { errnoOf, messageOf } from '../errors.ts'
-import { readGgufHeader } from './gguf-header.ts'
+import { formatBytes } from '../units.ts'
+import { lookIntoFolder } from './foreign-folder.ts'
+import { recognise, START_BYTES } from './foreign-format.ts'
+import { type GgufHeader, readGgufHeader } from './gguf-header.ts'
 import { BadHeaderError, CutShortError, HeaderReader } from './header-reader.ts'
 import { TEST_MODEL_NAME } from './test-model.ts'
 
@@ -16,7 +19,7 @@ export type ModelFileCheck =
     }
   | ModelFileProblem
 
-interface ModelFileProblem {
+export interface ModelFileProblem {
   readonly kind:
     | 'missing'
     | 'folder'
@@ -30,26 +33,35 @@ interface ModelFileProblem {
   readonly hint: string
 }
 
-const GET_A_MODEL = 'Run `oss20bd up` to get a model, or set model.path to a GGUF file'
-const GET_IT_AGAIN = 'Download it again, or run `oss20bd up` to get a model'
+const GET_A_MODEL = 'Run `oss20bd pull` to get gpt-oss-20b, or set model.path to a GGUF file'
+const GET_IT_AGAIN = 'Download it again: `oss20bd pull` gets gpt-oss-20b and checks every byte'
 const CONVERT =
-  'Get it as GGUF version 3, or convert it with the scripts of llama.cpp, or run `oss20bd up` to get a model'
+  'Get it as GGUF version 3: `oss20bd pull` gets gpt-oss-20b, `oss20bd pull OWNER/REPO` another model'
 
-/** Old formats of ggml by their first four bytes. */
-const LEGACY: ReadonlyMap<string, string> = new Map([
-  ['tjgg', 'GGJT'],
-  ['lmgg', 'GGML'],
-  ['fmgg', 'GGMF'],
-  ['algg', 'GGLA'],
-])
+/** What `readModelHeader` gives when the file is whole. */
+export type ModelHeader =
+  | { readonly kind: 'ok'; readonly sizeBytes: number; readonly header: GgufHeader }
+  | ModelFileProblem
 
-/** Reads the header alone (13 MB for the real model); all that a file can be wrong in is a value, not an error. */
+/** Whether the engine can load it; all that a file can be wrong in is a value, not an error. */
 export async function checkModelFile(path: string): Promise<ModelFileCheck> {
+  const read = await readModelHeader(path)
+  if (read.kind !== 'ok') return read
+  const { name, architecture } = read.header
+  const testModel = name === TEST_MODEL_NAME
+  return { kind: 'ok', sizeBytes: read.sizeBytes, name, architecture, testModel }
+}
+
+/** Reads the header alone (13 MB for the real model), as strictly as `checkModelFile`. */
+export async function readModelHeader(path: string): Promise<ModelHeader> {
   let file: FileHandle | undefined
+  let sizeBytes = 0
   try {
     const found = await stat(path)
+    sizeBytes = found.size
     if (found.isDirectory()) {
-      return problem(path, 'folder', 'it is a folder, a GGUF file is needed', GET_A_MODEL)
+      const { what, hint } = await lookIntoFolder(path)
+      return problem(path, 'folder', what, hint)
     }
     // Before open, which would wait for ever on a pipe.
     if (!found.isFile()) {
@@ -59,50 +71,42 @@ export async function checkModelFile(path: string): Promise<ModelFileCheck> {
       return problem(path, 'empty', 'it is empty, a GGUF file is needed', GET_IT_AGAIN)
     }
     file = await open(path, 'r')
-    return await checkContent(path, file, found.size)
+    return await readContent(path, file, found.size)
   } catch (error) {
-    return problemOf(path, error)
+    return problemOf(path, sizeBytes, error)
   } finally {
     await file?.close()
   }
 }
 
-async function checkContent(
+async function readContent(
   path: string,
   file: FileHandle,
   sizeBytes: number,
-): Promise<ModelFileCheck> {
-  const start = Buffer.alloc(8)
-  const { bytesRead } = await file.read(start, 0, 8, 0)
-  const wrong = startProblem(path, start.subarray(0, bytesRead))
+): Promise<ModelHeader> {
+  const start = Buffer.alloc(START_BYTES)
+  const { bytesRead } = await file.read(start, 0, START_BYTES, 0)
+  const wrong = checkModelStart(path, start.subarray(0, bytesRead))
   if (wrong !== null) return wrong
+  if (bytesRead < 8) throw new CutShortError('the file ends in its first bytes')
   const reader = new HeaderReader(file, sizeBytes)
   reader.skip(8)
-  const facts = await readGgufHeader(reader, sizeBytes)
-  return { kind: 'ok', sizeBytes, ...facts, testModel: facts.name === TEST_MODEL_NAME }
+  return { kind: 'ok', sizeBytes, header: await readGgufHeader(reader, sizeBytes) }
 }
 
-function startProblem(path: string, start: Buffer): ModelFileProblem | null {
+/** What the first bytes of a file or download say already; null while it may be a good GGUF. Pure. */
+export function checkModelStart(path: string, start: Buffer): ModelFileProblem | null {
   const magic = start.toString('latin1', 0, 4)
-  const legacy = LEGACY.get(magic)
-  if (legacy !== undefined) {
-    return problem(path, 'legacy', `it has the old ${legacy} format, GGUF is needed`, CONVERT)
+  if ('GGUF'.startsWith(magic)) {
+    return start.length < 8
+      ? null
+      : versionProblem(path, start.readUInt32LE(4), start.readUInt32BE(4))
   }
-  if (magic === 'vers') {
-    const what = 'it seems to be a Git LFS pointer, the file it points to is needed'
-    return problem(path, 'not-gguf', what, 'Run `git lfs pull` in its folder')
-  }
-  if (magic !== 'GGUF' && !'GGUF'.startsWith(magic)) {
-    const shown = JSON.stringify(magic.replaceAll(/[^\x20-\x7e]/g, '?'))
-    return problem(
-      path,
-      'not-gguf',
-      `it begins with ${shown}, a GGUF file begins with "GGUF"`,
-      GET_A_MODEL,
-    )
-  }
-  if (start.length < 8) throw new CutShortError('the file ends in its first bytes')
-  return versionProblem(path, start.readUInt32LE(4), start.readUInt32BE(4))
+  const foreign = recognise(start)
+  if (foreign !== null) return problem(path, foreign.kind, foreign.what, foreign.hint)
+  const shown = JSON.stringify(magic.replaceAll(/[^\x20-\x7e]/g, '?'))
+  const what = `it begins with ${shown}, a GGUF file begins with "GGUF"`
+  return problem(path, 'not-gguf', what, GET_A_MODEL)
 }
 
 function versionProblem(path: string, version: number, swapped: number): ModelFileProblem | null {
@@ -117,9 +121,9 @@ function versionProblem(path: string, version: number, swapped: number): ModelFi
   return problem(path, 'not-gguf', found, GET_A_MODEL)
 }
 
-function problemOf(path: string, error: unknown): ModelFileProblem {
+function problemOf(path: string, sizeBytes: number, error: unknown): ModelFileProblem {
   if (error instanceof CutShortError) {
-    return problem(path, 'cut-short', 'it is cut short, the whole file is needed', GET_IT_AGAIN)
+    return cutShort(path, sizeBytes, error.neededBytes)
   }
   if (error instanceof BadHeaderError) {
     return problem(path, 'not-gguf', `${error.message}, a valid GGUF file is needed`, GET_IT_AGAIN)
@@ -142,6 +146,24 @@ function problemOf(path: string, error: unknown): ModelFileProblem {
     return problem(path, 'shortage', what, 'Close other apps')
   }
   return problem(path, 'unreadable', messageOf(error), GET_A_MODEL)
+}
+
+/** Endings that browsers and tools give to downloads that are not finished. */
+const UNFINISHED: readonly (readonly [ending: string, tool: string])[] = [
+  ['.part', 'oss20bd, curl or Firefox'],
+  ['.crdownload', 'Chrome'],
+  ['.download', 'Safari'],
+  ['.incomplete', 'the Hugging Face tools'],
+  ['.partial', 'wget or Edge'],
+]
+
+function cutShort(path: string, sizeBytes: number, neededBytes: number | null): ModelFileProblem {
+  const tool = UNFINISHED.find(([ending]) => path.endsWith(ending))?.[1]
+  const is =
+    tool === undefined ? 'it is cut short' : `it is a download of ${tool} that is not finished`
+  const there = neededBytes === null ? 'all' : formatBytes(neededBytes)
+  const what = `${is}: ${formatBytes(sizeBytes)} of ${there} are there, the whole file is needed`
+  return problem(path, 'cut-short', what, GET_IT_AGAIN)
 }
 
 function problem(

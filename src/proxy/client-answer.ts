@@ -1,6 +1,7 @@
 /** The answer that one client gets, from however many parts of however many engines it is made. */
 import { messageOf } from '../errors.ts'
 import type { AnswerHead } from './answer-head.ts'
+import { chunkOf } from './chunk.ts'
 import type { Exchange } from './exchange.ts'
 import { toClient, valuesOf } from './headers.ts'
 import { readableBy } from './own-answer.ts'
@@ -15,13 +16,18 @@ export interface ClientAnswerEvents {
   readonly onDrain: () => void
 }
 
+const NO_BYTES = Buffer.alloc(0)
+
 export class ClientAnswer {
   readonly #exchange: Exchange
   readonly #events: ClientAnswerEvents
   /** Read, and not yet given to the client: it goes out together with the first bytes where it can. */
   #head: AnswerHead | undefined
   #waitsForDrain = false
-  #tail = ''
+  /** Its body goes out in chunks, which are framed here. */
+  #isChunked = false
+  /** The bytes written last, at least four of them where there were so many. */
+  #tail: Buffer = Buffer.alloc(0)
 
   constructor(exchange: Exchange, events: ClientAnswerEvents) {
     this.#exchange = exchange
@@ -35,7 +41,8 @@ export class ClientAnswer {
 
   /** It is an event stream that stands between two events: one more can follow. */
   get betweenEvents(): boolean {
-    return /(?:^|\n\n|\r\n\r\n)$/.test(this.#tail)
+    const end = this.#tail.toString('latin1', Math.max(this.#tail.length - 4, 0))
+    return /(?:^|\n\n|\r\n\r\n)$/.test(end)
   }
 
   /** Takes the head of the answer. It waits for the first bytes or for `flush`; until then another may take its place. */
@@ -60,13 +67,13 @@ export class ClientAnswer {
   write(bytes: Buffer, isLast: boolean): boolean {
     const { res } = this.#exchange
     this.#writeHead()
-    this.#tail = tailOf(this.#tail, bytes)
+    this.#tail = bytes.length < 4 ? Buffer.concat([this.#tail.subarray(-4), bytes]) : bytes
     // The last bytes go with the end: one write to the client's socket instead of two.
     if (isLast) {
-      res.end(bytes)
+      this.#endWith(bytes)
       return true
     }
-    if (res.write(bytes)) return true
+    if (res.write(this.#isChunked ? chunkOf(bytes, false) : bytes)) return true
     if (!this.#waitsForDrain) {
       this.#waitsForDrain = true
       res.once('drain', () => {
@@ -81,7 +88,7 @@ export class ClientAnswer {
   async end(): Promise<boolean> {
     const { res } = this.#exchange
     this.#writeHead()
-    if (!res.writableEnded) res.end()
+    if (!res.writableEnded) this.#endWith(NO_BYTES)
     if (!res.writableFinished && !res.destroyed) {
       await new Promise<void>((resolve) => {
         res.once('close', resolve)
@@ -94,8 +101,12 @@ export class ClientAnswer {
   /** Never a clean end: a last event where one can follow, else the connection breaks. */
   break(lastEvent: Buffer | null): void {
     const { res } = this.#exchange
-    if (lastEvent !== null && this.betweenEvents && !res.destroyed) res.end(lastEvent)
+    if (lastEvent !== null && this.betweenEvents && !res.destroyed) this.#endWith(lastEvent)
     else breakOff(this.#exchange)
+  }
+
+  #endWith(bytes: Buffer): void {
+    this.#exchange.res.end(this.#isChunked ? chunkOf(bytes, true) : bytes)
   }
 
   #writeHead(): void {
@@ -111,6 +122,9 @@ export class ClientAnswer {
         for (const [name, value] of Object.entries(added)) headers.push(name, value)
       }
       res.writeHead(head.status, head.statusMessage, headers)
+      this.#isChunked = res.chunkedEncoding && req.method !== 'HEAD'
+      // Node has said so in the head, and leaves the rest to us.
+      if (this.#isChunked) res.chunkedEncoding = false
     } catch (error) {
       // What the reader let pass, Node may still not write.
       req.destroy(new Error(`the answer cannot be written: ${messageOf(error)}`))
@@ -125,10 +139,4 @@ export function isPlainEventStream({ framing, rawHeaders }: AnswerHead): boolean
     /^text\/event-stream\s*(;|$)/i.test(valuesOf(rawHeaders, 'content-type')[0] ?? '') &&
     valuesOf(rawHeaders, 'content-encoding').length === 0
   )
-}
-
-function tailOf(before: string, bytes: Buffer): string {
-  return bytes.length >= 4
-    ? bytes.toString('latin1', bytes.length - 4)
-    : (before + bytes.toString('latin1')).slice(-4)
 }

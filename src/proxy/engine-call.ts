@@ -1,10 +1,10 @@
 /** One request to the engine and its answer, over one connection. It knows no client: who takes the answer decides. */
-import type { Socket } from 'node:net'
 import type { BodyFailure } from './admission/body-failure.ts'
 import type { Passing } from './admission/large-body.ts'
 import type { AnswerHead } from './answer-head.ts'
 import type { AnswerPart } from './answer-reader.ts'
-import { type EngineConnections, type EngineListener, listenTo } from './engine-connections.ts'
+import type { EngineConnection, EngineListener } from './engine-connection.ts'
+import type { EngineConnections } from './engine-connections.ts'
 import { type RawHeaders, requestHead } from './headers.ts'
 import type { LargeBody, WholeBody } from './kept-body.ts'
 import { fitsOnePiece, passOn, type SentBody, sendWhole } from './send-body.ts'
@@ -66,8 +66,7 @@ class Call implements EngineCall, EngineListener {
   readonly #connections: EngineConnections
   readonly #taker: AnswerTaker
   #resolve: (outcome: CallOutcome) => void = () => undefined
-  #engine: Socket | undefined
-  #stopListening: (() => void) | undefined
+  #engine: EngineConnection | undefined
   #upload: Passing | null = null
   #head = ''
   #keepAliveMs = 0
@@ -98,9 +97,9 @@ class Call implements EngineCall, EngineListener {
     if (kept !== null) {
       this.#listenTo(kept)
       this.#connected = true
-      sendWhole(kept, this.#head, sentOf(body))
+      sendWhole(kept.socket, this.#head, sentOf(body))
       // Set in write() itself, when the kernel has refused all of it because the engine has closed its side.
-      if (kept.errored === null) return
+      if (kept.socket.errored === null) return
       this.#connected = false
       this.#leave(0)
     }
@@ -108,7 +107,7 @@ class Call implements EngineCall, EngineListener {
   }
 
   resume(): void {
-    this.#engine?.resume()
+    this.#engine?.socket.resume()
   }
 
   stop(): void {
@@ -116,7 +115,7 @@ class Call implements EngineCall, EngineListener {
   }
 
   onConnect(): void {
-    const engine = this.#engine
+    const engine = this.#engine?.socket
     if (this.#settled || engine === undefined) return
     this.#connected = true
     const { body } = this.#request
@@ -136,7 +135,8 @@ class Call implements EngineCall, EngineListener {
           this.#taker.head(part.head)
           break
         case 'body':
-          if (!this.#taker.body(part.bytes, parts[index + 1]?.kind === 'end')) this.#engine?.pause()
+          if (!this.#taker.body(part.bytes, parts[index + 1]?.kind === 'end'))
+            this.#engine?.socket.pause()
           break
         case 'end':
           this.#leave(part.isExact && this.#upload === null ? this.#keepAliveMs : 0)
@@ -151,9 +151,9 @@ class Call implements EngineCall, EngineListener {
     this.#broke(error.message)
   }
 
-  #listenTo(engine: Socket): void {
+  #listenTo(engine: EngineConnection): void {
     this.#engine = engine
-    this.#stopListening = listenTo(engine, this.#request.method, this)
+    engine.listen(this.#request.method, this)
   }
 
   #broke(reason: string): void {
@@ -165,9 +165,10 @@ class Call implements EngineCall, EngineListener {
     if (engine === undefined) return
     this.#engine = undefined
     this.#upload?.stop()
-    this.#stopListening?.()
-    if (keepAliveMs > 0 && engine.writableLength === 0 && !engine.isPaused()) {
-      this.#connections.keep(this.#socketPath, engine, keepAliveMs)
+    engine.forget()
+    const { socket } = engine
+    if (keepAliveMs > 0 && socket.writableLength === 0 && !socket.isPaused()) {
+      this.#connections.keep(engine, keepAliveMs)
     } else {
       this.#connections.end(engine)
     }

@@ -1,26 +1,15 @@
-/** The connections to the engine's socket: one for each request at work, and at most one kept for the next. */
-import net from 'node:net'
-import { type AnswerPart, createAnswerReader } from './answer-reader.ts'
-
-export interface EngineListener {
-  /** From here on the engine may be written to; before it nothing has left us. */
-  onConnect(): void
-  /** Everything one read brought, so that what came together can go on together. */
-  onParts(parts: readonly AnswerPart[]): void
-  onError(error: Error): void
-}
+/** The connections to the engine's socket: one for each request at work, and a few kept for the next ones. */
+import { EngineConnection } from './engine-connection.ts'
 
 export interface EngineConnections {
-  /**
-   * The kept connection, if it can be trusted. It is the caller's then: even an unwanted one holds a thread
-   * of the engine, which the next request may need.
-   */
-  takeKept(socketPath: string): net.Socket | null
-  connect(socketPath: string): net.Socket
+  /** A kept connection, if there is one that can be trusted. It is the caller's then. */
+  takeKept(socketPath: string): EngineConnection | null
+  /** A new one. Lets a kept one go: even an unwanted one holds a thread of the engine, which this may need. */
+  connect(socketPath: string): EngineConnection
   /** Keeps a connection whose answer is over, when the engine has promised to hold it for `keepAliveMs`. */
-  keep(socketPath: string, socket: net.Socket, keepAliveMs: number): void
+  keep(connection: EngineConnection, keepAliveMs: number): void
   /** Ends one at work or over. */
-  end(socket: net.Socket): void
+  end(connection: EngineConnection): void
   /** Ends all of them; those at work see `error`. */
   endAll(error: Error): void
 }
@@ -31,90 +20,82 @@ export interface EngineConnections {
  */
 const MARGIN_MS = 3000
 
+/**
+ * As many requests end between two turns of a busy event loop. Each holds a thread of the engine, which
+ * starts another where it has none left (v0.5.0).
+ */
+const MAX_KEPT = 8
+
 interface Kept {
-  readonly socketPath: string
-  readonly socket: net.Socket
+  readonly connection: EngineConnection
   readonly untilMs: number
-  /** Stops watching it. */
-  readonly release: () => void
 }
 
 export function createEngineConnections(): EngineConnections {
-  const atWork = new Set<net.Socket>()
-  let kept: Kept | null = null
+  return new Connections()
+}
 
-  function take(): Kept | null {
-    const taken = kept
-    kept = null
-    taken?.release()
-    return taken
+class Connections implements EngineConnections {
+  readonly #atWork = new Set<EngineConnection>()
+  /** The one used last is the last, and the first to be used again. */
+  readonly #kept: Kept[] = []
+  #dropping: NodeJS.Timeout | null = null
+
+  takeKept(socketPath: string): EngineConnection | null {
+    for (let kept = this.#kept.pop(); kept !== undefined; kept = this.#kept.pop()) {
+      const { connection } = kept
+      if (isGood(kept, socketPath)) {
+        this.#atWork.add(connection)
+        return connection
+      }
+      connection.socket.destroy()
+    }
+    return null
   }
 
-  const end = (socket: net.Socket): void => {
-    if (atWork.delete(socket)) socket.destroy()
+  connect(socketPath: string): EngineConnection {
+    this.#kept.pop()?.connection.socket.destroy()
+    const connection = new EngineConnection(socketPath)
+    this.#atWork.add(connection)
+    return connection
   }
 
-  return {
-    takeKept(socketPath) {
-      const taken = take()
-      if (taken === null) return null
-      atWork.add(taken.socket)
-      if (isGood(taken, socketPath)) return taken.socket
-      end(taken.socket)
-      return null
-    },
-    connect(socketPath) {
-      const socket = net.connect(socketPath).on('error', ignore)
-      atWork.add(socket)
-      return socket
-    },
-    keep(socketPath, socket, keepAliveMs) {
-      const forMs = keepAliveMs - MARGIN_MS
-      if (forMs <= 0 || kept !== null || !socket.writable) return end(socket)
-      atWork.delete(socket)
-      kept = watched(socketPath, socket, forMs, () => take()?.socket.destroy())
-    },
-    end,
-    endAll(error) {
-      take()?.socket.destroy()
-      for (const socket of atWork) socket.destroy(error)
-    },
+  keep(connection: EngineConnection, keepAliveMs: number): void {
+    const forMs = keepAliveMs - MARGIN_MS
+    if (forMs <= 0 || !connection.socket.writable) return this.end(connection)
+    this.#atWork.delete(connection)
+    this.#kept.push({ connection, untilMs: performance.now() + forMs })
+    if (this.#kept.length > MAX_KEPT) this.#kept.shift()?.connection.socket.destroy()
+    if (this.#dropping === null) this.#dropping = setTimeout(this.#dropOld, forMs).unref()
+  }
+
+  end(connection: EngineConnection): void {
+    if (this.#atWork.delete(connection)) connection.socket.destroy()
+  }
+
+  endAll(error: Error): void {
+    for (const { connection } of this.#kept.splice(0)) connection.socket.destroy()
+    for (const { socket } of this.#atWork) socket.destroy(error)
+  }
+
+  /** One timer for all of them: it is set anew only after it has fired, not with each request. */
+  readonly #dropOld = (): void => {
+    const nowMs = performance.now()
+    let nextMs = Infinity
+    for (const kept of this.#kept.splice(0)) {
+      if (kept.untilMs <= nowMs || !kept.connection.socket.writable) {
+        kept.connection.socket.destroy()
+        continue
+      }
+      this.#kept.push(kept)
+      nextMs = Math.min(nextMs, kept.untilMs)
+    }
+    const isAny = this.#kept.length > 0
+    this.#dropping = isAny ? setTimeout(this.#dropOld, Math.ceil(nextMs - nowMs)).unref() : null
   }
 }
 
-function isGood(kept: Kept, socketPath: string): boolean {
-  return kept.socketPath === socketPath && kept.socket.writable && performance.now() < kept.untilMs
+function isGood({ connection, untilMs }: Kept, socketPath: string): boolean {
+  const { socket } = connection
+  return connection.socketPath === socketPath && socket.writable && performance.now() < untilMs
 }
-
-/** Nothing is expected of a kept connection: bytes are as bad as its end, and its time runs out. */
-function watched(socketPath: string, socket: net.Socket, forMs: number, drop: () => void): Kept {
-  const timer = setTimeout(drop, forMs).unref()
-  for (const event of ['data', 'end', 'error']) socket.on(event, drop)
-  const release = (): void => {
-    clearTimeout(timer)
-    for (const event of ['data', 'end', 'error']) socket.off(event, drop)
-  }
-  return { socketPath, socket, untilMs: performance.now() + forMs, release }
-}
-
-/** Tells `listener` of the answer to one request with `method`, until the returned function is called. */
-export function listenTo(socket: net.Socket, method: string, listener: EngineListener): () => void {
-  const reader = createAnswerReader(method)
-  const onConnect = (): void => listener.onConnect()
-  const onData = (bytes: Buffer): void => listener.onParts(reader.read(bytes))
-  const onEnd = (): void => listener.onParts(reader.readEnd())
-  const onError = (error: Error): void => listener.onError(error)
-  if (socket.connecting) socket.on('connect', onConnect)
-  socket.on('data', onData)
-  socket.on('end', onEnd)
-  socket.on('error', onError)
-  return () => {
-    socket.off('connect', onConnect)
-    socket.off('data', onData)
-    socket.off('end', onEnd)
-    socket.off('error', onError)
-  }
-}
-
-/** A connection that was given up may still fail: that concerns nobody any more. */
-function ignore(): void {}

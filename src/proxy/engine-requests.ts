@@ -1,5 +1,4 @@
 /** Takes each request for the engine from its body to its end, and tells its client how it ended. */
-import { setMaxListeners } from 'node:events'
 import type { OpenRequest } from './accounting/request.ts'
 import type { RequestLog } from './accounting/request-log.ts'
 import type { Gate } from './admission/gate.ts'
@@ -11,6 +10,7 @@ import { ClientAnswer } from './client-answer.ts'
 import { drain } from './drain.ts'
 import type { Exchange } from './exchange.ts'
 import type { KeepOptions } from './kept-body.ts'
+import { Leaving } from './leaving.ts'
 import type { OwnError } from './own-answer.ts'
 import * as refusals from './refusals.ts'
 import { sendOwnError } from './send.ts'
@@ -39,11 +39,15 @@ type Outcome = Parameters<OpenRequest['end']>[0]['outcome']
 
 export class EngineRequests {
   readonly #options: EngineRequestsOptions
+  /** Of each request at work. */
+  readonly #leavings = new Set<Leaving>()
 
   constructor(options: EngineRequestsOptions) {
     this.#options = options
-    // One listener for each request at work; Node takes more than ten for a leak.
-    setMaxListeners(0, options.closing)
+    const leaveAll = (): void => {
+      for (const leaving of this.#leavings) leaving.come()
+    }
+    options.closing.addEventListener('abort', leaveAll, { once: true })
   }
 
   /** Answers one request; resolves when nothing more will happen with it. */
@@ -51,20 +55,20 @@ export class EngineRequests {
     const { closing, requests } = this.#options
     const { method = 'GET', url: path = '/' } = exchange.req
     const record = requests.begin({ ...asker, method, path, alias: null, bytes: null })
-    const leaving = new AbortController()
-    const leave = (): void => leaving.abort()
-    exchange.res.once('close', leave)
-    closing.addEventListener('abort', leave, { once: true })
+    const leaving = new Leaving()
+    const { res } = exchange
+    const leave = (): void => leaving.come()
+    res.once('close', leave)
+    this.#leavings.add(leaving)
     record.onCancel(leave)
-    if (closing.aborted || exchange.res.destroyed) leave()
-    setMaxListeners(0, leaving.signal)
+    if (closing.aborted || res.destroyed) leave()
     let outcome: Outcome = 'failed'
     try {
-      outcome = await this.#answer(exchange, asker.api, record, leaving.signal)
+      outcome = await this.#answer(exchange, asker.api, record, leaving)
     } finally {
-      exchange.res.off('close', leave)
-      closing.removeEventListener('abort', leave)
-      const { headersSent, statusCode } = exchange.res
+      res.off('close', leave)
+      this.#leavings.delete(leaving)
+      const { headersSent, statusCode } = res
       record.end({ status: headersSent ? statusCode : null, outcome })
     }
   }
@@ -78,7 +82,7 @@ export class EngineRequests {
     exchange: Exchange,
     api: Api | null,
     record: OpenRequest,
-    signal: AbortSignal,
+    leaving: Leaving,
   ): Promise<Outcome> {
     const { upstream, names, keep } = this.#options
     const now = upstream.current()
@@ -93,7 +97,7 @@ export class EngineRequests {
     try {
       const { model: alias, keptBytes: bytes } = asking.asked
       record.asks({ alias, bytes })
-      return await this.#untilEnded(exchange, asking.asked, record, signal)
+      return await this.#untilEnded(exchange, asking.asked, record, leaving)
     } finally {
       asking.release()
     }
@@ -103,7 +107,7 @@ export class EngineRequests {
     exchange: Exchange,
     asked: Asked,
     record: OpenRequest,
-    signal: AbortSignal,
+    leaving: Leaving,
   ): Promise<Outcome> {
     const answer = new ClientAnswer(exchange, {
       onFirstByte: () => record.firstByte(),
@@ -111,8 +115,9 @@ export class EngineRequests {
       onDrain: () => tries.resume(),
     })
     const relay = new AnswerRelay(asked.api, asked.streamRequest, answer)
-    const tries = new Tries(this.#options, { asked, record, answer, relay, signal })
-    const ending = await this.#inTurn(asked, record, signal, tries)
+    const tries = new Tries(this.#options, { asked, record, answer, relay, leaving })
+    leaving.onCome(() => tries.stop())
+    const ending = await this.#inTurn(asked, record, leaving, tries)
     record.seen(relay.tokens ?? {})
     return this.#conclude(exchange, asked, record, answer, ending)
   }
@@ -120,7 +125,7 @@ export class EngineRequests {
   async #inTurn(
     asked: Asked,
     record: OpenRequest,
-    signal: AbortSignal,
+    leaving: Leaving,
     tries: Tries,
   ): Promise<Ending> {
     const { gate, upstream: source } = this.#options
@@ -129,6 +134,7 @@ export class EngineRequests {
     if (turn === null) {
       record.queued()
       const ticket = { id: record.id, client: record.client, bytes: asked.keptBytes }
+      const { signal } = leaving
       const waited = await waitForTurn(gate, ticket, { ...this.#options, source, signal })
       if (waited.kind === 'aborted') return { kind: 'stopped' }
       if (waited.kind !== 'in') return waited

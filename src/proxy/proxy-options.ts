@@ -1,4 +1,5 @@
 /** What the public port is given. Types only. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../log.ts'
 import type { RequestLog } from './accounting/request-log.ts'
@@ -23,6 +24,7 @@ export interface ProxyServerOptions {
   readonly limits: ProxyLimits
   readonly upstream: UpstreamSource
   readonly requests: RequestLog
+  readonly page: ServePage
   /** Told of each whole answer of the engine. */
   readonly onAnswer: TryDoors['onAnswer']
   /** Told when the first request goes to the engine, and when the last is over. */
@@ -31,6 +33,12 @@ export interface ProxyServerOptions {
   readonly log: Logger
   readonly findPortHolder: FindPortHolder
 }
+
+/**
+ * Answers what is kept for the daemon itself: `/metrics` and all below `/oss20bd/`. `path` is decoded,
+ * and Host, Origin and token were found right. False = nothing is there, and nothing was sent.
+ */
+export type ServePage = (path: string, req: IncomingMessage, res: ServerResponse) => boolean
 
 interface ProxyLimits {
   /** A larger body is passed on without being kept, and cannot be sent again. */

@@ -199,7 +199,9 @@ class PublicPort implements ProxyServer {
         return this.#own(exchange, modelsAnswer(this.#options.names.all))
       case 'model':
         return this.#own(exchange, modelAnswer(route.id, this.#options.names.all))
-      case 'own-unknown':
+      case 'page':
+        if (this.#options.page(route.path, exchange.req, exchange.res)) return
+        return sendOwnError(exchange, routeError(route))
       case 'closed':
         return sendOwnError(exchange, routeError(route))
       case 'refused':
@@ -276,7 +278,7 @@ const unknownExpectation: OwnError = {
 }
 
 function routeError(
-  route: Extract<Route, { kind: 'own-unknown' | 'refused' | 'closed' }>,
+  route: Extract<Route, { kind: 'page' | 'refused' | 'closed' }>,
 ): OwnError {
   if (route.kind === 'closed') {
     return {
@@ -286,7 +288,7 @@ function routeError(
       hint: 'the port serves apps; oss20bd itself looks after the engine',
     }
   }
-  if (route.kind === 'own-unknown') {
+  if (route.kind === 'page') {
     const message = `Cannot find ${route.path}: it is kept for oss20bd, and nothing is there`
     return { status: 404, code: 'not_found', message }
   }

@@ -5,8 +5,8 @@ export type Route =
   | { readonly kind: 'health' }
   | { readonly kind: 'models' }
   | { readonly kind: 'model'; readonly id: string }
-  /** Ours by name, with nothing there. */
-  | { readonly kind: 'own-unknown'; readonly path: string }
+  /** Kept for the daemon itself: metrics and the dashboard. */
+  | { readonly kind: 'page'; readonly path: string }
   | { readonly kind: 'engine' }
   /** The engine has it, and it is not for apps. */
   | { readonly kind: 'closed'; readonly method: string; readonly path: string }
@@ -39,13 +39,17 @@ function routeOfPath(method: string, path: string): Route {
   const [, id] = /^\/(?:v1\/)?models\/(.+)$/.exec(path) ?? []
   if (id !== undefined) return { kind: 'model', id }
   if (path === '/metrics' || path === '/oss20bd' || path.startsWith('/oss20bd/')) {
-    return { kind: 'own-unknown', path }
+    return { kind: 'page', path }
   }
   return { kind: 'engine' }
 }
 
+/** What is its own decoded path, as nearly all are. */
+const PLAIN = /^\/[\w/-]*$/
+
 /** The decoded path (the engine decodes too, so `/%6detrics` is `/metrics`), or `null` when it is not plain. */
 export function pathOf(target: string): string | null {
+  if (PLAIN.test(target)) return target
   if (!target.startsWith('/')) return null
   const encoded = target.split(/[?#]/, 1)[0] ?? ''
   try {

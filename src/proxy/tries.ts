@@ -12,6 +12,7 @@ import type { EngineConnections } from './engine-connections.ts'
 import { callEngine, type CallOutcome, type EngineCall } from './engine-call.ts'
 import { Hold, type HoldEnd } from './hold.ts'
 import type { InFlight } from './in-flight.ts'
+import type { Leaving } from './leaving.ts'
 import { type Counts, nextStep, type NextStep, noCounts, type TryEnd } from './next-step.ts'
 import type { OwnError } from './own-answer.ts'
 import * as refusals from './refusals.ts'
@@ -45,8 +46,7 @@ export interface TriedRequest {
   readonly record: OpenRequest
   readonly answer: ClientAnswer
   readonly relay: AnswerRelay
-  /** Aborts when the client leaves, the request is cancelled or the port closes. */
-  readonly signal: AbortSignal
+  readonly leaving: Leaving
 }
 
 export type Ending =
@@ -84,6 +84,11 @@ export class Tries {
     this.#call?.resume()
   }
 
+  /** The answer is not wanted any more. */
+  stop(): void {
+    this.#call?.stop()
+  }
+
   async run(): Promise<Ending> {
     let hold: Hold | null = null
     let pause: Pause
@@ -109,7 +114,7 @@ export class Tries {
 
   #newHold(): Hold {
     const { upstream: source } = this.#doors
-    return new Hold({ ...this.#doors, source, signal: this.#request.signal })
+    return new Hold({ ...this.#doors, source, signal: this.#request.leaving.signal })
   }
 
   async #waitFor(hold: Hold, pause: Pause): Promise<HoldEnd> {
@@ -120,15 +125,15 @@ export class Tries {
   }
 
   #notForwarded(end: Exclude<HoldEnd, { kind: 'ready' }>): Ending {
-    const { signal, answer } = this.#request
-    if (signal.aborted || end.kind === 'aborted') return { kind: 'stopped' }
+    const { leaving, answer } = this.#request
+    if (leaving.hasCome || end.kind === 'aborted') return { kind: 'stopped' }
     return { kind: answer.started ? 'broken' : 'failed', error: refusals.notForwarded(end) }
   }
 
   async #tryWith({ socketPath }: Ready): Promise<CallOutcome> {
     const { connections, clock, inFlight } = this.#doors
-    const { asked, answer, relay, signal, record } = this.#request
-    if (signal.aborted) return { kind: 'stopped' }
+    const { asked, answer, relay, leaving, record } = this.#request
+    if (leaving.hasCome) return { kind: 'stopped' }
     if (this.#isGoingOn) {
       const refused = await this.#prepareToGoOn(socketPath)
       if (refused !== null) return refused
@@ -138,9 +143,7 @@ export class Tries {
     const outcome = await inFlight.during(() => {
       const call = callEngine({ ...asked, body: this.#body }, socketPath, connections, relay)
       this.#call = call
-      const stop = (): void => call.stop()
-      signal.addEventListener('abort', stop, { once: true })
-      return call.outcome.finally(() => signal.removeEventListener('abort', stop))
+      return call.outcome
     })
     if (outcome.kind !== 'not-sent') this.servedMs = clock.monotonicMs() - startedAtMs
     // Its head may be read and not yet sent: it must not go out before the answer of another.
@@ -150,7 +153,8 @@ export class Tries {
 
   /** Asks the new engine what the story needs to know; null: it can go on. */
   async #prepareToGoOn(socketPath: string): Promise<CallOutcome | null> {
-    const { relay, signal, answer, record } = this.#request
+    const { relay, leaving, answer, record } = this.#request
+    const { signal } = leaving
     const { story } = relay
     if (story === null) return { kind: 'died', reason: 'there is no stream to go on with' }
     const answers: unknown[] = []

@@ -1,7 +1,8 @@
 /** What follows the end of a run: what was asked, or what the restart policy says. Pure. */
-import type { EngineState, ExitedEvent, Lifecycle, ReadyState, Step } from './engine-state.ts'
 import type { ExitReason } from '../engine.ts'
-import { beginRun, stay } from './transitions.ts'
+import { endedFor } from './end-reasons.ts'
+import type { EngineState, ExitedEvent, Lifecycle, ReadyState, Step } from './engine-state.ts'
+import { beginRun, fallAsleep, stay } from './transitions.ts'
 import { deathsThatCount, decideRestart, type RestartSettings } from './restart-policy.ts'
 
 export function whenExited(
@@ -14,17 +15,18 @@ export function whenExited(
   const alive = state.kind === 'starting' || state.kind === 'ready' || state.kind === 'stopping'
   if (!alive || state.runId !== event.runId) return stay(life)
   const condemned = state.kind === 'stopping' ? state.condemned : null
-  const asked = state.kind === 'stopping' && condemned === null
-  const reason = asked ? askedToStop : (condemned ?? event.reason)
+  const asked = state.kind === 'stopping' && state.condemned === null
+  // Whatever an asked stop looked like to the operating system, it was asked for.
+  const reason = asked ? endedFor(state.unload ?? state.because) : (condemned ?? event.reason)
   const ended: Lifecycle = {
     ...life,
     lastExit: { runId: event.runId, reason, atEpochMs: event.atEpochMs },
   }
   if (life.wanted === 'down') return stay({ ...ended, state: { kind: 'down' } })
-  if (state.kind === 'stopping' && state.unload)
-    return stay({ ...ended, state: { kind: 'asleep' } })
-  if (asked) return beginRun(ended)
-  return afterDeath(forgetWhenWell(ended, nowMs, settings), event, reason, nowMs, settings)
+  const judged = forgetWhenWell(ended, nowMs, settings)
+  if (state.kind === 'stopping' && state.unload !== null) return fallAsleep(judged, state.unload)
+  if (asked) return beginRun(judged)
+  return afterDeath(judged, event, reason, nowMs, settings)
 }
 
 /** A run that was ready for long, and proved it to an app, clears what was held against the ones before. */
@@ -76,12 +78,4 @@ function waitFor(delayMs: number, life: Lifecycle, runId: number, nowMs: number)
     next: { ...life, state: { kind: 'backoff', runId, untilMs: nowMs + delayMs } },
     effects: [{ kind: 'wait', runId, delayMs }],
   }
-}
-
-/** Whatever an asked stop looked like to the operating system, it was asked for. */
-const askedToStop: ExitReason = {
-  cause: 'asked',
-  permanent: false,
-  message: 'It was asked to stop',
-  hint: null,
 }

@@ -1,6 +1,7 @@
 /** Why we ended a run ourselves, in words for a person. Pure. */
 import type { ExitReason } from '../engine.ts'
 import { formatDuration } from '../units.ts'
+import type { EndReason, UnloadReason } from './engine-state.ts'
 
 export const neverStarted: ExitReason = {
   cause: 'asked',
@@ -52,4 +53,17 @@ export function answeredBadly(why: string): ExitReason {
     message: `It could not compute any more and was ended: ${why}`,
     hint: 'Nothing, when it is rare; when it comes back, set a smaller model.contextTokens in the config',
   }
+}
+
+/** Nothing went wrong: somebody wanted its end. */
+export function endedFor(why: EndReason | UnloadReason): ExitReason {
+  return { cause: 'asked', permanent: false, message: endWords[why], hint: null }
+}
+
+const endWords: Readonly<Record<EndReason | UnloadReason, string>> = {
+  asked: 'It was asked to stop',
+  recycle: 'It was ended for a fresh one that takes less memory',
+  context: 'It was ended for one with another context',
+  idle: 'It was ended because nobody had asked anything for long',
+  memory: 'It was ended because the machine ran short of memory',
 }

@@ -1,11 +1,24 @@
 /** What the supervisor knows of the engine, what can happen to it, and what can be done about it. Types and the beginning. */
 import type { EngineProfile, ExitReason } from '../engine.ts'
 
-/** Why the engine is not started: it would not fit. Numbers and the nearest set-up that does are in the words. */
+/** Why the engine is not started: it would not fit. The nearest set-up that does is in the hint. */
 export interface Refusal {
   readonly message: string
   readonly hint: string | null
+  readonly needBytes: number
+  readonly haveBytes: number
 }
+
+/** Why the model was unloaded although the engine is wanted. */
+export type UnloadReason = 'asked' | 'idle' | 'memory'
+
+/** Why a run is ended: a new one follows, unless the model is to be unloaded or the engine is not wanted any more. */
+export type EndReason =
+  | 'asked'
+  /** A new run has none of the caches that this one has filled. */
+  | 'recycle'
+  /** The next run is to have another context. */
+  | 'context'
 
 export interface ReadyState {
   readonly kind: 'ready'
@@ -28,18 +41,20 @@ export type EngineState =
       readonly loadProgress: number | null
     }
   | ReadyState
-  /** Was told to end: by us for a `condemned` reason, else by the user or for want of work (`unload`). */
+  /** Was told to end: killed for a `condemned` reason, else `because` of what somebody wants. */
   | {
       readonly kind: 'stopping'
       readonly runId: number
       readonly condemned: ExitReason | null
-      readonly unload: boolean
+      readonly because: EndReason
+      /** The model is not loaded again by itself. */
+      readonly unload: UnloadReason | null
       /** How it was before; null when it had not been ready. */
       readonly was: ReadyState | null
     }
   | { readonly kind: 'backoff'; readonly runId: number; readonly untilMs: number }
-  /** Unloaded; a request wakes it. */
-  | { readonly kind: 'asleep' }
+  /** Unloaded. A request wakes it; but for want of memory it is loaded again when there is room, and not before. */
+  | { readonly kind: 'asleep'; readonly reason: UnloadReason }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   | { readonly kind: 'failed'; readonly reason: ExitReason; readonly why: string }
 
@@ -62,8 +77,10 @@ interface Exit {
 export interface Lifecycle {
   readonly wanted: 'up' | 'down'
   readonly state: EngineState
-  /** How the present or next run is set up. */
+  /** What deaths have taken away from the present or next run. */
   readonly profile: EngineProfile
+  /** How often its context is halved besides, for want of room on the machine; 0 or more. */
+  readonly headroomHalvings: number
   readonly lastRunId: number
   /** Deaths that still count, oldest first. */
   readonly deaths: readonly DeathRecord[]
@@ -95,15 +112,25 @@ export interface ExitedEvent {
 export type LifecycleEvent =
   | { readonly kind: 'start' | 'restart' | 'stop' }
   /** Give the memory back; the engine stays wanted. */
-  | { readonly kind: 'unload' }
+  | { readonly kind: 'unload'; readonly reason: UnloadReason }
   /** A request waits for an engine that sleeps. */
   | { readonly kind: 'wake' }
+  /** Somebody wants a model that is not loaded, though no request waits for it. */
+  | { readonly kind: 'load' }
+  /** A new process in place of one that has grown. */
+  | { readonly kind: 'recycle' }
+  /** For the sake of the machine the context is to be halved so often in all; 0 is as the config asks. */
+  | { readonly kind: 'context'; readonly halvings: number }
+  /** The machine has room again for what was refused, or unloaded for want of it. */
+  | { readonly kind: 'room' }
   /** The config, the model or the engine file is not what it was. */
   | { readonly kind: 'changed' }
   | { readonly kind: 'load-progress'; readonly runId: number; readonly value: number }
   | { readonly kind: 'loaded' | 'check-passed' | 'backoff-over'; readonly runId: number }
   /** Looked at before the run, and found too big for the machine. */
   | { readonly kind: 'refused'; readonly runId: number; readonly refusal: Refusal }
+  /** Looked at before the run: the machine is too short of memory just now. */
+  | { readonly kind: 'no-room'; readonly runId: number }
   | { readonly kind: 'good-answer'; readonly runId: number }
   /** An answer says that the engine cannot compute; the reason is for the case that it is not the first. */
   | { readonly kind: 'bad-answer'; readonly runId: number; readonly reason: ExitReason }
@@ -137,8 +164,14 @@ export const initialLifecycle: Lifecycle = {
   wanted: 'down',
   state: { kind: 'down' },
   profile: normalProfile,
+  headroomHalvings: 0,
   lastRunId: 0,
   deaths: [],
   restarts: 0,
   lastExit: null,
+}
+
+/** How the present or next run is set up. */
+export function runProfile({ profile, headroomHalvings }: Lifecycle): EngineProfile {
+  return { ...profile, contextHalvings: profile.contextHalvings + headroomHalvings }
 }

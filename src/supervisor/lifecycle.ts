@@ -6,10 +6,10 @@
  *   down ───────────────▶ starting ─────────▶ starting ─────────▶ ready ───────────┐
  *    ▲                    (loading) ──┐       (checking)            │ stop, restart, │
  *    │ exited, wanted down    ▲       │ refused                     │ unload,        │
- *    └─────── stopping ───────┘       ▼                             │ condemned      │
- *              ▲ │ │ exited, wanted  refused ── changed ─▶ starting │                │
- *              │ │ └ up               ▲                             │                │
- *              │ └─ exited, unload ─▶ asleep ── wake ───▶ starting  │                │
+ *    └─────── stopping ───────┘       ▼                             │ recycle,       │
+ *              ▲ │ │ exited, wanted  refused ── changed, ▶ starting │ context,       │
+ *              │ │ └ up               ▲         load, room          │ condemned      │
+ *              │ └─ exited, unload ─▶ asleep ── wake, load ▶ starting                │
  *              └────────────────────────────────────────────────────┘                │
  *   any run exits unasked ──▶ backoff ── delay over ──▶ starting ◀── at once ────────┘
  *                        └──▶ failed ── changed ──▶ starting
@@ -28,7 +28,8 @@ import {
   type Step,
 } from './engine-state.ts'
 import { whenExited } from './after-exit.ts'
-import { beginRun, stay } from './transitions.ts'
+import { whenAboutMemory } from './giving-back.ts'
+import { beginRun, endRun, fallAsleep, stay } from './transitions.ts'
 import type { RestartSettings } from './restart-policy.ts'
 
 /** One answer may be bad luck of a single request; two in a row are the engine. */
@@ -49,9 +50,12 @@ export function advance(
     case 'stop':
       return whenStopped({ ...life, wanted: 'down' })
     case 'unload':
-      return whenUnloaded(life)
     case 'wake':
-      return whenWoken(life)
+    case 'load':
+    case 'recycle':
+    case 'context':
+    case 'room':
+      return whenAboutMemory(life, event, settings)
     case 'changed':
       return isStuck(life.state) ? beginRun(afresh(life)) : stay(life)
     case 'exited':
@@ -63,6 +67,7 @@ export function advance(
     case 'check-passed':
     case 'backoff-over':
     case 'refused':
+    case 'no-room':
     case 'good-answer':
     case 'bad-answer':
     case 'condemned':
@@ -82,6 +87,7 @@ type RunEvent = Extract<
       | 'check-passed'
       | 'backoff-over'
       | 'refused'
+      | 'no-room'
       | 'good-answer'
       | 'bad-answer'
       | 'condemned'
@@ -99,7 +105,9 @@ function whenRunTold(life: Lifecycle, event: RunEvent, nowMs: number): Step {
     case 'backoff-over':
       return life.state.kind === 'backoff' ? beginRun(life) : stay(life)
     case 'refused':
-      return whenRefused(life, event.refusal)
+      return life.state.kind === 'starting' ? refuse(life, event.refusal) : whenNeverRan(life)
+    case 'no-room':
+      return life.state.kind === 'starting' ? fallAsleep(life, 'memory') : whenNeverRan(life)
     case 'good-answer':
       return whenAnsweredWell(life)
     case 'bad-answer':
@@ -118,17 +126,6 @@ function isStuck(state: EngineState): boolean {
   return state.kind === 'failed' || state.kind === 'refused'
 }
 
-function endRun(life: Lifecycle, unload: boolean): Step {
-  const { state } = life
-  if (state.kind !== 'starting' && state.kind !== 'ready') return stay(life)
-  const { runId } = state
-  const was = state.kind === 'ready' ? state : null
-  return {
-    next: { ...life, state: { kind: 'stopping', runId, condemned: null, unload, was } },
-    effects: [{ kind: 'stop', runId, polite: state.kind === 'ready' }],
-  }
-}
-
 function whenStarted(life: Lifecycle): Step {
   switch (life.state.kind) {
     case 'down':
@@ -139,7 +136,7 @@ function whenStarted(life: Lifecycle): Step {
     case 'asleep':
       return beginRun(life)
     case 'stopping':
-      return stay({ ...life, state: { ...life.state, unload: false } })
+      return stay({ ...life, state: { ...life.state, unload: null } })
     case 'starting':
     case 'ready':
       return stay(life)
@@ -156,9 +153,9 @@ function whenRestarted(life: Lifecycle): Step {
       return beginRun(life)
     case 'starting':
     case 'ready':
-      return endRun(life, false)
+      return endRun(life, 'asked', null)
     case 'stopping':
-      return stay({ ...life, state: { ...life.state, unload: false } })
+      return stay({ ...life, state: { ...life.state, unload: null } })
   }
 }
 
@@ -166,7 +163,7 @@ function whenStopped(life: Lifecycle): Step {
   switch (life.state.kind) {
     case 'starting':
     case 'ready':
-      return endRun(life, false)
+      return endRun(life, 'asked', null)
     case 'backoff':
     case 'failed':
     case 'refused':
@@ -176,30 +173,6 @@ function whenStopped(life: Lifecycle): Step {
     case 'stopping':
       return stay(life)
   }
-}
-
-function whenUnloaded(life: Lifecycle): Step {
-  if (life.wanted === 'down') return stay(life)
-  switch (life.state.kind) {
-    case 'starting':
-    case 'ready':
-      return endRun(life, true)
-    case 'backoff':
-      return stay({ ...life, state: { kind: 'asleep' } })
-    case 'stopping':
-      return stay({ ...life, state: { ...life.state, unload: true } })
-    case 'asleep':
-    case 'down':
-    case 'failed':
-    case 'refused':
-      return stay(life)
-  }
-}
-
-function whenWoken(life: Lifecycle): Step {
-  if (life.state.kind === 'asleep') return beginRun(life)
-  if (life.state.kind !== 'stopping' || !life.state.unload) return stay(life)
-  return stay({ ...life, state: { ...life.state, unload: false } })
 }
 
 function whenProgressed(life: Lifecycle, value: number): Step {
@@ -227,15 +200,16 @@ function whenCheckPassed(life: Lifecycle, nowMs: number): Step {
   })
 }
 
-/** There was no process: nothing has died, and nothing is to be waited for. */
-function whenRefused(life: Lifecycle, refusal: Refusal): Step {
+function refuse(life: Lifecycle, refusal: Refusal): Step {
+  return { next: { ...life, state: { kind: 'refused', refusal } }, effects: [{ kind: 'watch' }] }
+}
+
+/** It was ended before there was a process: nothing has died, and nothing is to be waited for. */
+function whenNeverRan(life: Lifecycle): Step {
   const { state } = life
-  if (state.kind === 'starting') {
-    return { next: { ...life, state: { kind: 'refused', refusal } }, effects: [{ kind: 'watch' }] }
-  }
   if (state.kind !== 'stopping') return stay(life)
   if (life.wanted === 'down') return stay({ ...life, state: { kind: 'down' } })
-  return state.unload ? stay({ ...life, state: { kind: 'asleep' } }) : beginRun(life)
+  return state.unload === null ? beginRun(life) : fallAsleep(life, state.unload)
 }
 
 function whenAnsweredWell(life: Lifecycle): Step {
@@ -258,7 +232,10 @@ function whenCondemned(life: Lifecycle, reason: ExitReason): Step {
   const { runId } = state
   const was = state.kind === 'ready' ? state : null
   return {
-    next: { ...life, state: { kind: 'stopping', runId, condemned: reason, unload: false, was } },
+    next: {
+      ...life,
+      state: { kind: 'stopping', runId, condemned: reason, because: 'asked', unload: null, was },
+    },
     effects: [{ kind: 'kill', runId }],
   }
 }

@@ -2,7 +2,13 @@
 import type { EngineProfile } from '../engine.ts'
 import type { NewJournalEvent } from '../journal.ts'
 import { formatDuration } from '../units.ts'
-import type { ExitedEvent, Lifecycle, LifecycleEvent } from './engine-state.ts'
+import type {
+  EngineState,
+  ExitedEvent,
+  Lifecycle,
+  LifecycleEvent,
+  UnloadReason,
+} from './engine-state.ts'
 import { countDeaths, type RestartSettings } from './restart-policy.ts'
 
 /** The events of one step, oldest first; none when nothing happened that a person would ask about. */
@@ -17,13 +23,19 @@ export function tellStep(
   if (event.kind === 'explained' && next.lastExit !== before.lastExit) {
     told.push({ ...tellExplained(next), evidence: event.evidence })
   }
-  if (event.kind === 'exited' && next.deaths !== before.deaths) {
+  if (event.kind === 'exited' && hasDied(before, next)) {
     told.push(tellDecision(before, next, settings))
   }
   if (next.state.kind !== before.state.kind || next.lastRunId !== before.lastRunId) {
     told.push(tellState(before, event, next))
   }
   return told
+}
+
+function hasDied(before: Lifecycle, next: Lifecycle): boolean {
+  const { lastExit } = next
+  const isDeath = lastExit !== before.lastExit && lastExit?.reason.cause !== 'asked'
+  return isDeath && next.deaths !== before.deaths
 }
 
 function tellExit(event: ExitedEvent, { lastExit }: Lifecycle): NewJournalEvent {
@@ -93,20 +105,46 @@ function tellState(before: Lifecycle, event: LifecycleEvent, next: Lifecycle): N
     case 'ready':
       return { kind: 'state', message: 'The engine is ready: it answered its first token', facts }
     case 'stopping': {
-      const why = state.condemned === null ? 'as asked' : state.condemned.message
-      return { kind: 'state', message: `The engine is being ended: ${why}`, facts }
+      return { kind: 'state', message: `The engine is being ended: ${whyEnded(state)}`, facts }
     }
     case 'backoff':
       return { kind: 'state', message: 'The engine waits for its next try', facts }
     case 'asleep':
-      return { kind: 'state', message: 'The model is unloaded; a request wakes it', facts }
+      return { kind: 'state', message: `The model is unloaded${sleepWords[state.reason]}`, facts }
     case 'refused': {
-      const { message, hint } = state.refusal
-      return { kind: 'state', message: `The engine is not started: ${message}`, hint, facts }
+      const { message, hint, ...bytes } = state.refusal
+      const told = { ...facts, ...bytes }
+      return { kind: 'state', message: `The engine is not started: ${message}`, hint, facts: told }
     }
     case 'failed': {
       const { message, hint } = state.reason
       return { kind: 'state', message: `The engine stays down: ${message}`, hint, facts }
     }
   }
+}
+
+function whyEnded({
+  condemned,
+  unload,
+  because,
+}: Extract<EngineState, { kind: 'stopping' }>): string {
+  if (condemned !== null) return condemned.message
+  switch (unload ?? because) {
+    case 'asked':
+      return 'as asked'
+    case 'idle':
+      return 'nobody has asked anything for long'
+    case 'memory':
+      return 'the machine runs short of memory'
+    case 'recycle':
+      return 'a fresh one takes less memory'
+    case 'context':
+      return 'the next one gets another context'
+  }
+}
+
+const sleepWords: Readonly<Record<UnloadReason, string>> = {
+  asked: '; a request wakes it',
+  idle: ' after a while without requests; a request wakes it',
+  memory: ' for want of memory; it is loaded again once there is room',
 }

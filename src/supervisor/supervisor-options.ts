@@ -11,6 +11,8 @@ export type PreflightVerdict =
   | { readonly kind: 'go' }
   /** It cannot work: the reason is that of an exit. */
   | { readonly kind: 'cannot'; readonly reason: ExitReason }
+  /** The machine is too short of memory just now: not before `room`. */
+  | { readonly kind: 'no-room' }
   /** It would not fit. */
   | { readonly kind: 'refuse'; readonly refusal: Refusal }
 

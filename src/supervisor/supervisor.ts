@@ -11,6 +11,8 @@ import {
   type ExitRecord,
   type Lifecycle,
   type LifecycleEvent,
+  runProfile,
+  type UnloadReason,
 } from './engine-state.ts'
 import { advance } from './lifecycle.ts'
 import type { RestartSettings } from './restart-policy.ts'
@@ -60,9 +62,32 @@ export class Supervisor {
     this.#dispatch({ kind: 'stop' })
   }
 
-  /** Gives the memory back until a request wakes it. */
-  unload(): void {
-    this.#dispatch({ kind: 'unload' })
+  /** Gives the memory back: for want of memory until there is room, else until a request wakes it. */
+  unload(reason: UnloadReason): void {
+    this.#dispatch({ kind: 'unload', reason })
+  }
+
+  /** Loads the model if it is unloaded, whatever for. */
+  load(): void {
+    this.#dispatch({ kind: 'load' })
+  }
+
+  /** Replaces a ready engine by a fresh one: its open requests end first, later ones are held. */
+  recycle(): void {
+    this.#dispatch({ kind: 'recycle' })
+  }
+
+  /**
+   * Halves the context so often in all, for the sake of the machine; 0 is as the config asks. What deaths have
+   * taken away stays. A running engine is replaced.
+   */
+  setContext(halvings: number): void {
+    this.#dispatch({ kind: 'context', halvings })
+  }
+
+  /** There is room again: what was refused or unloaded for want of it is tried. */
+  room(): void {
+    this.#dispatch({ kind: 'room' })
   }
 
   /** A request waits; changes nothing unless it sleeps. */
@@ -167,12 +192,13 @@ export class Supervisor {
 
   async #spawn(runId: number): Promise<void> {
     const { preflight, settings } = this.#options
-    const { profile } = this.#life
+    const profile = runProfile(this.#life)
     const verdict = await preflight(profile)
     if (verdict.kind === 'cannot') return this.#neverRan(runId, verdict.reason)
     if (verdict.kind === 'refuse') {
       return this.#dispatch({ kind: 'refused', runId, refusal: verdict.refusal })
     }
+    if (verdict.kind === 'no-room') return this.#dispatch({ kind: 'no-room', runId })
     if (!this.#isStarting(runId)) return this.#neverRan(runId, neverStarted)
     const engine = this.#options.engine(profile)
     // A socket left by a killed engine would make the bind fail.

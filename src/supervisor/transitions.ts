@@ -1,5 +1,5 @@
-/** The two steps that many events share: nothing to do, and a new run. Pure. */
-import type { Lifecycle, Step } from './engine-state.ts'
+/** The steps that many events share: nothing to do, a new run, the end of one, and sleep. Pure. */
+import type { EndReason, Lifecycle, Step, UnloadReason } from './engine-state.ts'
 
 export function stay(life: Lifecycle): Step {
   return { next: life, effects: [] }
@@ -16,4 +16,20 @@ export function beginRun(life: Lifecycle): Step {
     },
     effects: [{ kind: 'spawn', runId }],
   }
+}
+
+/** Ends the present run, if there is one that is not being ended yet. */
+export function endRun(life: Lifecycle, because: EndReason, unload: UnloadReason | null): Step {
+  const { state } = life
+  if (state.kind !== 'starting' && state.kind !== 'ready') return stay(life)
+  const { runId } = state
+  const was = state.kind === 'ready' ? state : null
+  return {
+    next: { ...life, state: { kind: 'stopping', runId, condemned: null, because, unload, was } },
+    effects: [{ kind: 'stop', runId, polite: state.kind === 'ready' }],
+  }
+}
+
+export function fallAsleep(life: Lifecycle, reason: UnloadReason): Step {
+  return stay({ ...life, state: { kind: 'asleep', reason } })
 }

@@ -22,6 +22,7 @@ function engineFor(dir: TempDir, change: Partial<LlamaEngineOptions>): Engine {
     socketPath: dir.file('e.sock'),
     contextTokens: 4096,
     slots: 1,
+    cacheType: 'f16',
     cacheRamMiB: 64,
     extraArgs: [],
     xdgConfigHome: dir.file('config'),

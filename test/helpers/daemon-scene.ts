@@ -22,6 +22,8 @@ export interface DaemonSceneOptions {
   readonly prepare: (home: TempDir) => Promise<void>
   /** How many files the daemon may have open. */
   readonly maxOpenFiles?: number
+  /** A line of shell that the daemon's process runs first. */
+  readonly entering?: string
 }
 
 export interface Ended {
@@ -50,13 +52,14 @@ const lookEveryMs = 20
 
 /** Starts it, and resolves when it listens. Nothing of it is left when the test ends. */
 export async function daemonScene(options: DaemonSceneOptions): Promise<DaemonScene> {
-  const { onTestFinished, config, prepare, maxOpenFiles } = options
+  const { onTestFinished, config, prepare, maxOpenFiles, entering } = options
+  const first = entering ?? (maxOpenFiles === undefined ? null : `ulimit -n ${maxOpenFiles}`)
   const home = await tempDir()
   const port = await freePort()
   onTestFinished(() => home[Symbol.asyncDispose]())
   await prepare(home)
   await writeFile(home.file('config.toml'), configText({ 'proxy.port': port, ...config }))
-  const scene = new DaemonScene(home, port, spawnDaemon(home, maxOpenFiles))
+  const scene = new DaemonScene(home, port, spawnDaemon(home, first))
   onTestFinished(() => scene.end())
   await scene.listening
   return scene
@@ -73,12 +76,13 @@ export function configText(config: Readonly<Record<string, unknown>>): string {
   return [...sections.values()].join('\n')
 }
 
-function spawnDaemon(home: TempDir, maxOpenFiles: number | undefined): ChildProcess {
+/** `first` is a line of shell. */
+function spawnDaemon(home: TempDir, first: string | null): ChildProcess {
   const command = [process.execPath, binFile, 'daemon', '--background'] as const
   const [file, ...args] =
-    maxOpenFiles === undefined
+    first === null
       ? command
-      : (['/bin/bash', '-c', `ulimit -n ${maxOpenFiles}; exec "$0" "$@"`, ...command] as const)
+      : (['/bin/bash', '-c', `${first}\nexec "$0" "$@"`, ...command] as const)
   const out = openSync(outFile(home), 'a')
   try {
     return spawn(file, args, { env: environment(home), stdio: ['ignore', out, out, 'ipc'] })

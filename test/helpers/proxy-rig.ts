@@ -123,6 +123,7 @@ export async function startRig(
     continueStreams: true,
     limits: rigLimits,
     requests: createRequestLog({ clock: systemClock }),
+    page: () => false,
     holdTimeoutMs: 10_000,
     allowedHosts: [],
     allowedOrigins: [],

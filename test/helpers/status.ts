@@ -35,6 +35,7 @@ const READY: Status = {
   engine: {
     state: 'ready',
     detail: 'answering',
+    hint: null,
     sinceMs: 192_000,
     pid: 200,
     version: 'b1',
@@ -69,6 +70,10 @@ const READY: Status = {
     plannedBytes: 13 * 2 ** 30,
     footprintBytes: 12 * 2 ** 30,
     availableBytes: 9 * 2 ** 30,
+    step: 'normal',
+    reason: null,
+    next: null,
+    unknown: {},
   },
   throughput: { generatedTokensPerSecond: 41.25, promptTokensPerSecond: 380 },
 }

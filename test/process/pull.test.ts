@@ -1,267 +1,190 @@
-import { createHash } from 'node:crypto'
+/** The downloader against a hub that does what it should, and against lost connections. */
+import { EventEmitter, once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { inspect } from 'node:util'
-import { afterEach, beforeEach, expect, it } from 'vitest'
-import { systemClock } from '../../src/clock.ts'
-import type { ExpectedFile } from '../../src/model/catalog.ts'
-import { type PullOptions, type PullProgress, pullModel } from '../../src/model/pull.ts'
+import { open, readFile, writeFile } from 'node:fs/promises'
+import { expect, test } from 'vitest'
+import { readOrigin } from '../../src/model/origin.ts'
+import { expectedOf, makeModel, model, pullRig, SEGMENT_BYTES } from '../helpers/pull-rig.ts'
+import { sha256Of } from '../stand-ins/hub.ts'
 
-type Handler = (request: IncomingMessage, response: ServerResponse, attempt: number) => void
-
-const content = Buffer.alloc(3_000_000, 'gpt-oss ')
-const expectedOf = (bytes: Buffer): ExpectedFile => ({
-  bytes: bytes.length,
-  sha256: createHash('sha256').update(bytes).digest('hex'),
-})
-const expected = [expectedOf(Buffer.from('another good version')), expectedOf(content)]
-
-let folder = ''
-let destination = ''
-let server: Server | undefined
-let requests: IncomingMessage[] = []
-let logged: string[] = []
-let progress: PullProgress[] = []
-
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'oss20bd-'))
-  destination = join(folder, 'models', 'model.gguf')
-  requests = []
-  logged = []
-  progress = []
-})
-afterEach(async () => {
-  server?.closeAllConnections()
-  await new Promise((resolve) => (server === undefined ? resolve(null) : server.close(resolve)))
-  server = undefined
-  await rm(folder, { recursive: true, force: true })
-})
-
-async function serve(handler: Handler): Promise<string> {
-  const started = createServer((request, response) => {
-    requests.push(request)
-    handler(request, response, requests.length)
-  })
-  server = started
-  return `${await listen(started)}/model.gguf`
-}
-
-async function listen(started: Server): Promise<string> {
-  await new Promise<void>((resolve) => {
-    started.listen(0, '127.0.0.1', resolve)
-  })
-  const address = started.address()
-  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
-}
-
-function pull(url: string, change: Partial<PullOptions> = {}): Promise<ExpectedFile> {
-  const record = (message: string, fields?: object) =>
-    void logged.push(`${message} ${JSON.stringify(fields)}`)
-  return pullModel({
-    url,
-    token: null,
-    destination,
-    expected,
-    onProgress: (now) => void progress.push(now),
-    signal: AbortSignal.timeout(30_000),
-    clock: systemClock,
-    log: { info: record, warn: record },
-    limits: { stallMs: 5000, retries: 2, retriesWithoutAnswer: 1, firstRetryDelayMs: 10 },
-    ...change,
-  })
-}
-
-/** Serves ranges as a real file server does; `cutAt` breaks the connection at that byte of the file. */
-function sendRange(
-  request: IncomingMessage,
-  response: ServerResponse,
-  cutAt = content.length,
-  body = content,
-): void {
-  const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
-  const headers = { 'content-length': body.length - start, etag: '"v1"' }
-  if (start === 0) response.writeHead(200, headers)
-  else {
-    const range = `bytes ${start}-${body.length - 1}/${body.length}`
-    response.writeHead(206, { ...headers, 'content-range': range })
-  }
-  if (cutAt === body.length) response.end(body.subarray(start))
-  else response.write(body.subarray(start, cutAt), () => response.destroy())
-}
-
-async function inPlace(): Promise<boolean> {
-  return (await readFile(destination)).equals(content) && !existsSync(`${destination}.part`)
-}
-
-it('downloads the whole, checks it and puts it in place', async () => {
-  const url = await serve((request, response) => sendRange(request, response))
-  expect(await pull(url)).toEqual(expected[1])
-  expect(await inPlace()).toBe(true)
-  const last = (phase: string) => progress.findLast((now) => now.phase === phase)
-  expect(last('downloading')).toMatchObject({
-    fraction: 1,
-    bytes: 3_000_000,
-    totalBytes: 3_000_000,
-  })
-  expect(last('checking')).toMatchObject({ fraction: 1, bytes: 3_000_000 })
-})
-
-it('goes on by itself where the connection broke', async () => {
-  const url = await serve((request, response, attempt) =>
-    sendRange(request, response, attempt === 1 ? 1_000_000 : content.length),
+test('it downloads in ranges, checks the whole and puts it in place with a note of its origin', async () => {
+  await using rig = await pullRig((call) => call.serve())
+  const sha256 = sha256Of(model)
+  const pulled = { kind: 'downloaded', sizeBytes: 3_000_000, sha256, checked: 'published' }
+  expect(await rig.pull()).toEqual({ ...pulled, resumedBytes: 0 })
+  expect(await rig.inPlace()).toBe(true)
+  expect(rig.hub.ranges().toSorted()).toEqual(
+    ['0-524287', '524288-1048575', '1048576-1572863', '1572864-2097151', '2097152-2621439']
+      .concat('2621440-2999999')
+      .toSorted(),
   )
-  await pull(url)
-  expect(await inPlace()).toBe(true)
-  expect(requests).toHaveLength(2)
-  expect(requests[1]?.headers).toMatchObject({
-    range: expect.stringMatching(/^bytes=9\d{5}-$|^bytes=1000000-$/),
-    'if-range': '"v1"',
+  expect(await readOrigin(rig.destination)).toMatchObject({
+    source: `${rig.hub.origin}/model.gguf`,
+    sha256,
+    checked: 'published',
   })
+  expect(rig.progress.at(-1)).toMatchObject({ phase: 'checking', fraction: 1, bytes: 3_000_000 })
 })
 
-it('does not count breaks against the limit while more and more arrives', async () => {
-  // What is still in flight when the connection breaks is lost.
-  const step = 2 ** 20 + 300_000
-  const long = Buffer.alloc(5 * step, 'long')
-  const url = await serve((request, response, attempt) =>
-    sendRange(request, response, Math.min(attempt * step, long.length), long),
+test('several requests are open at once', async () => {
+  const waiting: (() => void)[] = []
+  await using rig = await pullRig((call) => {
+    if (call.isLook || waiting.length >= 3) return call.serve()
+    // None of the first three is answered before all three have come.
+    waiting.push(() => call.serve())
+    if (waiting.length === 3) for (const serve of waiting) serve()
+  })
+  await rig.pull()
+  expect(await rig.inPlace()).toBe(true)
+})
+
+test('a model that is there already is not downloaded again', async () => {
+  await using rig = await pullRig((call) => call.serve())
+  await rig.pull()
+  const before = rig.hub.requests.length
+  expect(await rig.pull()).toMatchObject({ kind: 'present', checked: 'published' })
+  expect(rig.hub.requests.slice(before).map(({ range }) => range)).toEqual(['bytes=0-63'])
+})
+
+test('a model that somebody put there by hand is checked and noted, not downloaded', async () => {
+  await using rig = await pullRig((call) => call.serve())
+  await rig.pull()
+  await writeFile(`${rig.destination}.origin.json`, 'broken')
+  expect(await rig.pull()).toMatchObject({ kind: 'present' })
+  expect(await readOrigin(rig.destination)).toMatchObject({ sha256: sha256Of(model) })
+})
+
+test('a damaged file in place is replaced', async () => {
+  await using rig = await pullRig((call) => call.serve())
+  await rig.pull()
+  await writeFile(rig.destination, model.subarray(0, 1000))
+  expect(await rig.pull()).toMatchObject({ kind: 'downloaded' })
+  expect(await rig.inPlace()).toBe(true)
+})
+
+test('a broken connection goes on where it broke', async () => {
+  await using rig = await pullRig((call) =>
+    call.serve(call.count === 2 ? { breakAfter: 100_000 } : {}),
   )
-  await pull(url, {
-    expected: [expectedOf(long)],
-    limits: { stallMs: 5000, retries: 1, firstRetryDelayMs: 10 },
-  })
-  expect(requests).toHaveLength(5)
+  await rig.pull({ expected: [], limits: { connections: 1 } })
+  expect(await rig.inPlace()).toBe(true)
+  const [first, second] = rig.hub.ranges()
+  expect(first).toBe('0-524287')
+  const from = Number(second?.split('-')[0])
+  expect(from).toBeGreaterThan(0)
+  expect(from).toBeLessThanOrEqual(100_000)
+  expect(rig.hub.requests[2]?.ifRange).toBe('"v1"')
 })
 
-it('goes on where an earlier run stopped', async () => {
-  const url = await serve((request, response) => sendRange(request, response))
+test('breaks are not counted while more and more arrives', async () => {
+  const long = makeModel(8_000_000)
+  await using rig = await pullRig((call) => call.serve({ breakAfter: 1_400_000 }), long)
+  await rig.pull({ limits: { connections: 1, segmentBytes: 8_000_000, retries: 1 } })
+  expect(await rig.inPlace()).toBe(true)
+  expect(rig.hub.ranges().length).toBeGreaterThan(4)
+})
+
+test('a server that only ever breaks is given up, and says where it goes on', async () => {
+  await using rig = await pullRig((call) => call.serve(call.isLook ? {} : { breakAfter: 1000 }))
+  await expect(rig.pull()).rejects.toMatchObject({
+    code: 'download-failed',
+    hint: expect.stringContaining('goes on where it stopped'),
+  })
+})
+
+test('a stopped pull goes on: what is on disk is not fetched twice, and is hashed', async () => {
+  await using rig = await pullRig((call) => call.serve())
   const stop = new AbortController()
-  const stopped = pull(url, {
-    signal: stop.signal,
-    onProgress: ({ bytes }) => bytes > 1_000_000 && stop.abort(new Error('asked')),
-  })
-  await expect(stopped).rejects.toThrow('asked')
-  const { size } = await stat(`${destination}.part`)
-  await pull(url)
-  expect(await inPlace()).toBe(true)
-  expect(requests[1]?.headers.range).toBe(size === 0 ? undefined : `bytes=${size}-`)
-})
-
-it('starts anew with a server that has no ranges', async () => {
-  const url = await serve((_request, response, attempt) => {
-    response.writeHead(200, { 'content-length': content.length })
-    if (attempt === 1) response.write(content.subarray(0, 1_000_000), () => response.destroy())
-    else response.end(content)
-  })
-  await pull(url)
-  expect(await inPlace()).toBe(true)
-})
-
-it('starts anew when the part of an earlier run belongs to another file', async () => {
-  const url = await serve((request, response) => sendRange(request, response))
-  await pull(url)
-  await writeFile(`${destination}.part`, Buffer.alloc(500_000, 'other'))
-  await pull(url)
-  expect(await inPlace()).toBe(true)
-  expect(requests.map((request) => request.headers.range)).toEqual([
-    undefined,
-    'bytes=500000-',
-    undefined,
-  ])
-})
-
-it('makes a new connection when nothing arrives any more', async () => {
-  const url = await serve((request, response, attempt) => {
-    if (attempt > 1) return sendRange(request, response)
-    response.writeHead(200, { 'content-length': content.length })
-    response.write(content.subarray(0, 1000))
-  })
-  await pull(url, { limits: { stallMs: 200, firstRetryDelayMs: 10 } })
-  expect(await inPlace()).toBe(true)
-})
-
-it('refuses and removes a file with a wrong checksum', async () => {
-  const wrong = Buffer.alloc(content.length, 'wrong')
-  const url = await serve((request, response) => sendRange(request, response, wrong.length, wrong))
-  await expect(pull(url)).rejects.toMatchObject({
-    code: 'download-failed',
-    message: expect.stringContaining('another SHA-256 checksum'),
-  })
-  expect(existsSync(destination)).toBe(false)
-  expect(existsSync(`${destination}.part`)).toBe(false)
-})
-
-it('refuses a file of a wrong size before it downloads it', async () => {
-  const url = await serve((_request, response) => {
-    response.writeHead(200, { 'content-length': 12 })
-    response.end('a login page')
-  })
-  await expect(pull(url)).rejects.toMatchObject({
-    code: 'download-failed',
-    message: expect.stringMatching(/has 12 bytes, 20 or 3000000 are expected$/),
-  })
-  expect(requests).toHaveLength(1)
-})
-
-it.each([
-  [401, 'a token is needed', 1],
-  [403, 'a token is needed', 1],
-  [404, 'the file must be there', 1],
-  [503, 'answered 503', 3],
-])('tells of a %i', async (status, words, attempts) => {
-  const url = await serve((_request, response) => response.writeHead(status).end())
-  await expect(pull(url)).rejects.toMatchObject({
-    code: 'download-failed',
-    message: expect.stringContaining(words),
-    hint: expect.stringMatching(/\w/),
-  })
-  expect(requests).toHaveLength(attempts)
-})
-
-it('tells at once that there is no connection', async () => {
-  const url = await serve(() => undefined)
-  await new Promise((resolve) => server?.close(resolve))
-  await expect(pull(url)).rejects.toMatchObject({
-    code: 'download-failed',
-    message: `Cannot download the model: ${new URL(url).host} refuses connections`,
-    hint: expect.stringContaining('--test-model'),
-  })
-})
-
-it('sends the token to the first host alone and never logs it', async () => {
-  const other = createServer((request, response) => {
-    requests.push(request)
-    sendRange(request, response)
-  })
-  const target = `${await listen(other)}/cdn`
-  try {
-    const url = await serve((_request, response) =>
-      response.writeHead(302, { location: target }).end(),
-    )
-    await pull(url, { token: 'hf_secret' })
-    expect(await inPlace()).toBe(true)
-    expect(requests.map((request) => request.headers.authorization)).toEqual([
-      'Bearer hf_secret',
-      undefined,
-    ])
-    await rm(destination)
-    const broken = await pull('http://127.0.0.1:1/', { token: 'hf_secret' }).catch(
-      (e: unknown) => e,
-    )
-    expect(inspect(broken, { depth: 20 })).toContain('refuses connections')
-    expect(`${logged.join()}${inspect(broken, { depth: 20 })}`).not.toContain('hf_secret')
-  } finally {
-    other.closeAllConnections()
-    await new Promise((resolve) => other.close(resolve))
+  const seen = ({ bytes }: { readonly bytes: number }): void => {
+    if (bytes > SEGMENT_BYTES) stop.abort(new Error('asked'))
   }
+  const limits = { connections: 1, tickMs: 0 }
+  await expect(rig.pull({ signal: stop.signal, onProgress: seen, limits })).rejects.toThrow('asked')
+  expect(existsSync(rig.destination)).toBe(false)
+  const before = rig.hub.requests.length
+  const { resumedBytes } = await rig.pull({ limits })
+  expect(resumedBytes).toBeGreaterThan(SEGMENT_BYTES)
+  expect(rig.hub.requests.slice(before)[1]?.range).toMatch(`bytes=${resumedBytes}-`)
+  expect(await rig.inPlace()).toBe(true)
 })
 
-it('does not begin what the disk cannot hold', async () => {
-  const url = await serve((request, response) => sendRange(request, response))
-  const tooLarge = [{ bytes: 2 ** 52, sha256: '0'.repeat(64) }]
-  await expect(pull(url, { expected: tooLarge })).rejects.toMatchObject({ code: 'disk-full' })
-  expect(requests).toHaveLength(0)
+test('a part that was damaged since is found by the checksum and fetched anew', async () => {
+  await using rig = await pullRig((call) => {
+    if (call.count === 3) call.response.destroy()
+    else call.serve()
+  })
+  await expect(rig.pull({ limits: { connections: 1, retries: 0 } })).rejects.toThrow('broke')
+  const file = await open(rig.part, 'r+')
+  await file.write('damage', 1000)
+  await file.close()
+  expect(await rig.pull()).toMatchObject({ kind: 'downloaded' })
+  expect(await rig.inPlace()).toBe(true)
+  expect(rig.logged.join()).toContain('wrong checksum')
+})
+
+test('a part of another version of the file is not mixed with this one', async () => {
+  const newer = makeModel()
+  let now = { content: model, etag: '"v1"', fails: true }
+  await using rig = await pullRig((call) => {
+    if (now.fails && call.count === 3) call.response.destroy()
+    else call.serve(now)
+  })
+  const options = { expected: [], limits: { connections: 1, retries: 0 } }
+  await expect(rig.pull(options)).rejects.toThrow('broke')
+  now = { content: newer, etag: '"v2"', fails: false }
+  expect(await rig.pull(options)).toMatchObject({ checked: 'first-use', resumedBytes: 0 })
+  expect(await rig.inPlace(newer)).toBe(true)
+})
+
+test('a note of nonsense beside a part is not believed', async () => {
+  await using rig = await pullRig((call) => call.serve())
+  await rig.pull()
+  await writeFile(rig.part, 'x'.repeat(100))
+  await writeFile(
+    `${rig.part}.json`,
+    JSON.stringify({ sizeBytes: 3_000_000, sha256: sha256Of(model), done: [[0, 9e9]] }),
+  )
+  await writeFile(rig.destination, 'lost')
+  expect(await rig.pull()).toMatchObject({ kind: 'downloaded', resumedBytes: 0 })
+  expect(await rig.inPlace()).toBe(true)
+})
+
+test('two pulls of one file: the second says who is at it, and the first is not disturbed', async () => {
+  const arrived = new EventEmitter()
+  let release = (): void => undefined
+  await using rig = await pullRig((call) => {
+    if (call.isLook) return call.serve()
+    release = () => call.serve()
+    arrived.emit('request')
+  })
+  const first = rig.pull({ limits: { connections: 1, segmentBytes: 3_000_000 } })
+  await once(arrived, 'request')
+  await expect(rig.pull()).rejects.toMatchObject({
+    code: 'already-running',
+    message: expect.stringContaining(`process ${process.pid} is downloading it already`),
+  })
+  release()
+  expect(await first).toMatchObject({ kind: 'downloaded' })
+  expect(await rig.inPlace()).toBe(true)
+})
+
+test('a lock that a dead process left is no hindrance', async () => {
+  await using rig = await pullRig((call) => call.serve())
+  await rig.pull()
+  await writeFile(rig.destination, 'lost')
+  await writeFile(`${rig.part}.lock`, JSON.stringify({ pid: 999_999_999, identity: 'x' }))
+  await rig.pull()
+  expect(await rig.inPlace()).toBe(true)
+})
+
+test('the published checksum of a hub is used where the catalog has none', async () => {
+  const sha256 = sha256Of(model)
+  await using rig = await pullRig((call) => {
+    if (call.path !== '/model.gguf') return call.serve({ etag: `"node-${call.count}"` })
+    call.response.writeHead(302, { location: '/cdn', 'x-linked-etag': `"${sha256}"` }).end()
+  })
+  // The file server gives another ETag each time: only the hub's checksum says that it is one file.
+  expect(await rig.pull({ expected: [] })).toMatchObject({ checked: 'published', sha256 })
+  expect((await readFile(rig.destination)).equals(model)).toBe(true)
+  expect(expectedOf(model).sha256).toBe(sha256)
 })

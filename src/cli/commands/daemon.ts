@@ -9,13 +9,20 @@ export const command = defineCommand({
       default: false,
       describe: 'Log to files only (used by oss20bd start)',
     },
+    service: {
+      type: 'boolean',
+      default: false,
+      describe:
+        'As --background, and stay when it cannot run, saying why (used by launchd, systemd)',
+    },
   },
   async run(args, context) {
     const { runDaemon } = await import('../../daemon/main.ts')
     const status = await runDaemon({
       configFile: context.configFile,
       flags: context.flags,
-      foreground: !args.background,
+      foreground: !args.background && !args.service,
+      service: args.service,
       version: ownVersion(),
     })
     return status === 0 ? 0 : 1

@@ -1,18 +1,13 @@
-/** `oss20bd logs`: the last lines of the daemon and the engine, or all that comes. */
-import type { LogEnd } from '../../log-files.ts'
-import { closeLogEnd, logFile, openLogEnd } from '../../log-files.ts'
+/** `oss20bd logs`: the last lines of the daemon, the engine and the service, or all that comes. */
 import type { Context } from '../command.ts'
 import { defineCommand, print, say } from '../command.ts'
 import type { LogEntry } from '../log-entry.ts'
-import { formatLogEntry, parseLogLine } from '../log-entry.ts'
-import { followFile } from '../log-follow.ts'
+import { formatLogEntry } from '../log-entry.ts'
 import { checkLineCount } from '../line-count.ts'
+import { LOG_KINDS, type LogKind, openLogSources } from '../log-sources.ts'
+import type { LogSource } from '../log-source.ts'
 import { lastEntries } from '../log-tail.ts'
 import { paintFor } from '../paint.ts'
-
-const SOURCES = ['daemon', 'engine'] as const
-
-type LogSource = (typeof SOURCES)[number]
 
 export const command = defineCommand({
   options: {
@@ -20,26 +15,29 @@ export const command = defineCommand({
     lines: { alias: 'n', type: 'number', default: 40, describe: 'How many lines from the end' },
     engine: { type: 'boolean', default: false, describe: 'Only what llama-server wrote' },
     daemon: { type: 'boolean', default: false, describe: 'Only what the daemon wrote' },
+    service: {
+      type: 'boolean',
+      default: false,
+      describe: 'Only what Node, launchd or systemd said of it',
+    },
   },
   async run(args, context) {
     const count = checkLineCount(args.lines, 'logs')
-    const sources = chooseSources(args.engine, args.daemon)
     const show = await printer(context)
-    const folder = context.paths.logs
-    const ends = await Promise.all(sources.map((source) => openLogEnd(folder, source)))
-    const entries = await lastEntries(folder, ends, count)
+    const sources = await openLogSources(chooseKinds(args), context, count)
+    const entries = await lastEntries(sources, count)
     for (const entry of entries) show(entry)
-    if (entries.length === 0) say(context, `No lines in ${folder}`)
-    if (args.follow) await follow(folder, ends, (line) => show(parseLogLine(line)))
-    else await Promise.all(ends.map(closeLogEnd))
+    if (entries.length === 0) say(context, `No lines in ${context.paths.logs}`)
+    if (args.follow) await follow(sources, show)
+    else await Promise.all(sources.map((source) => source.close()))
     return 0
   },
 })
 
-/** Both when neither or both are asked for. */
-function chooseSources(engine: boolean, daemon: boolean): readonly LogSource[] {
-  if (engine === daemon) return SOURCES
-  return engine ? ['engine'] : ['daemon']
+/** All when none is asked for. */
+function chooseKinds(asked: Readonly<Record<LogKind, boolean>>): readonly LogKind[] {
+  const chosen = LOG_KINDS.filter((kind) => asked[kind])
+  return chosen.length === 0 ? LOG_KINDS : chosen
 }
 
 async function printer(context: Context): Promise<(entry: LogEntry) => void> {
@@ -50,10 +48,9 @@ async function printer(context: Context): Promise<(entry: LogEntry) => void> {
 
 /** Until Ctrl-C. */
 async function follow(
-  folder: string,
-  ends: readonly LogEnd[],
-  onLine: (line: string) => void,
+  sources: readonly LogSource[],
+  show: (entry: LogEntry) => void,
 ): Promise<void> {
   const never = new AbortController().signal
-  await Promise.all(ends.map((end) => followFile(logFile(folder, end.name), end, never, onLine)))
+  await Promise.all(sources.map((source) => source.follow(never, show)))
 }

@@ -6,6 +6,7 @@ import { formatDuration } from '../../units.ts'
 import type { Context } from '../command.ts'
 import { defineCommand, print } from '../command.ts'
 import { askDaemon, askIfRunning, watchDaemon } from '../control-client.ts'
+import { endService } from '../daemon-by-service.ts'
 import { isGone } from '../process-gone.ts'
 import type { Progress } from '../progress.ts'
 import { withProgress } from '../progress.ts'
@@ -25,6 +26,7 @@ export const command = defineCommand({
     },
   },
   async run(args, context) {
+    if (!args.engine && (await stopByService(context))) return 0
     const before = await askIfRunning(context.paths.controlSocket)
     if (before === null) {
       tell(context, 'Not running: nothing to stop', { stopped: null, pid: null })
@@ -38,6 +40,16 @@ export const command = defineCommand({
     return 0
   },
 })
+
+/** False when no service runs it. */
+async function stopByService(context: Context): Promise<boolean> {
+  const stopped = await endService(context)
+  if (stopped === null) return false
+  const again = stopped.scope === 'system' ? 'when the machine starts' : 'when you log in'
+  const text = `Stopped: the service. It starts again ${again}, or with: oss20bd start. To remove it: oss20bd uninstall`
+  tell(context, text, { stopped: 'service', pid: stopped.pid })
+  return true
+}
 
 async function stopAll(context: Context, before: Status, limitMs: number): Promise<void> {
   const { pid } = before.daemon

@@ -30,7 +30,8 @@ const LIMIT_MS = 120_000
 
 function outcome({ engine, wanted }: Status): string {
   if (engine.state === 'asleep') {
-    return 'Unloaded: its memory is free; the next request loads the model again'
+    const after = engine.hint === null ? 'the next request loads the model again' : engine.detail
+    return `Unloaded: its memory is free; ${after}`
   }
   if (engine.state === 'down') return 'Not loaded: the engine was stopped (oss20bd start)'
   if (wanted === 'up' && engine.state === 'starting') {

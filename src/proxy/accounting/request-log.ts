@@ -18,6 +18,8 @@ export interface RequestLogOptions {
   readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>
   /** How many ended requests are kept: about 400 bytes each. */
   readonly keep?: number
+  /** Told of each request that is over. It must not throw. */
+  readonly onEnded?: (request: EndedRequest) => void
 }
 
 const KEEP = 1000
@@ -27,7 +29,7 @@ const FIRST_IDS = 36 ** 4
 
 type Sums = { -readonly [Name in keyof Omit<RequestTotals, 'open' | 'byOutcome'>]: number }
 
-export function createRequestLog({ clock, keep = KEEP }: RequestLogOptions): RequestLog {
+export function createRequestLog({ clock, keep = KEEP, onEnded }: RequestLogOptions): RequestLog {
   const open = new Map<string, TrackedRequest>()
   const ended = new Ring<EndedRequest>(keep)
   const totals = new Totals()
@@ -37,6 +39,7 @@ export function createRequestLog({ clock, keep = KEEP }: RequestLogOptions): Req
     open.delete(request.id)
     ended.push(request)
     totals.add(request)
+    onEnded?.(request)
   }
   return {
     begin: (asked) => {

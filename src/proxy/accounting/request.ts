@@ -70,6 +70,9 @@ export interface OpenRequest {
 /** What is kept of a request that is over; its texts are made only when somebody looks. */
 export interface EndedRequest {
   readonly id: string
+  /** null when it took no slot. */
+  readonly api: Api | null
+  readonly tookMs: number
   readonly outcome: RequestOutcome
   readonly queuedMs: number
   readonly heldMs: number
@@ -92,6 +95,10 @@ export class TrackedRequest implements OpenRequest, EndedRequest {
     return this.#asked.client
   }
 
+  get api(): Api | null {
+    return this.#asked.api
+  }
+
   readonly #asked: Pick<NewRequest, 'client' | 'api' | 'method' | 'path'>
   readonly #clock: Pick<Clock, 'nowMs' | 'monotonicMs'>
   #onEnd: ((ended: EndedRequest) => void) | null
@@ -102,9 +109,9 @@ export class TrackedRequest implements OpenRequest, EndedRequest {
   #phase: RequestPhase = 'received'
   #phaseBeganMs: number
   #stop: (() => void) | null = null
-  #tookMs = 0
   #status: number | null = null
   outcome: RequestOutcome = 'failed'
+  tookMs = 0
   queuedMs = 0
   heldMs = 0
   firstByteMs: number | null = null
@@ -188,7 +195,7 @@ export class TrackedRequest implements OpenRequest, EndedRequest {
     const onEnd = this.#onEnd
     if (onEnd === null) return
     this.#enter(this.#phase)
-    this.#tookMs = this.#phaseBeganMs - this.#beganMs
+    this.tookMs = this.#phaseBeganMs - this.#beganMs
     this.#status = status
     this.outcome = this.isCancelled && outcome !== 'answered' ? 'cancelled' : outcome
     this.#onEnd = null
@@ -214,10 +221,10 @@ export class TrackedRequest implements OpenRequest, EndedRequest {
   record(): RequestRecord {
     return {
       ...this.#facts(),
-      endedAt: new Date(this.#startedAtMs + this.#tookMs).toISOString(),
+      endedAt: new Date(this.#startedAtMs + this.tookMs).toISOString(),
       status: this.#status,
       outcome: this.outcome,
-      tookMs: Math.round(this.#tookMs),
+      tookMs: Math.round(this.tookMs),
     }
   }
 

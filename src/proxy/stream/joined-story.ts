@@ -1,4 +1,5 @@
 /** One answer, told by one engine after another as if by one. Pure. */
+import { type Delta, KnownDeltas } from './delta-pattern.ts'
 import type { Dialect, EngineQuestion, Reading } from './dialect.ts'
 import { Echo } from './echo.ts'
 import { errorKind } from './engine-error.ts'
@@ -33,9 +34,11 @@ export class JoinedStory implements StreamStory {
   /** Why nothing more can be made of it. */
   #lost: string | null = null
   #isReadable = true
+  readonly #known: KnownDeltas
 
   constructor(dialect: Dialect, request: JsonObject | null) {
     this.#dialect = dialect
+    this.#known = new KnownDeltas(dialect)
     this.#request = request
   }
 
@@ -44,6 +47,11 @@ export class JoinedStory implements StreamStory {
   }
 
   take(event: Buffer): Buffer | null {
+    const alike = this.#known.read(event)
+    if (alike !== null) {
+      this.#hear(alike, null)
+      return this.#pass(alike, event)
+    }
     if (event[0] === COLON) return event
     if (!isWholeEvent(event)) this.#leaveUnread()
     const { name, data } = readEvent(event)
@@ -57,6 +65,7 @@ export class JoinedStory implements StreamStory {
     if (this.#isJoined) return this.#join(json, name, reading)
     this.#dialect.note(json, reading)
     this.#remember(json, reading)
+    if (reading.kind === 'delta') this.#learn(event, json, reading)
     return this.#pass(reading, event)
   }
 
@@ -119,6 +128,7 @@ export class JoinedStory implements StreamStory {
     this.#counted = null
     this.#held = []
     this.#closings = []
+    this.#known.forget()
     this.#said.cut()
     this.#seen.error = null
     this.#seen.withheld = null
@@ -205,12 +215,7 @@ export class JoinedStory implements StreamStory {
         return
       case 'delta':
         // How far the prompt was read is told in events that look like tokens.
-        if (json['prompt_progress'] !== undefined) return
-        this.#said.mayBeWhole = timings !== null && this.#request?.['timings_per_token'] !== true
-        this.#said.add(reading.reasoning, reading.content)
-        if (reading.reasoning === '' && reading.content === '') return
-        this.#said.countedTokens = numberOf(timings?.['predicted_n'])
-        this.#seen.contentPassed = true
+        if (json['prompt_progress'] === undefined) this.#hear(reading, timings)
         return
       case 'closing':
         this.#closings.push(json)
@@ -221,6 +226,21 @@ export class JoinedStory implements StreamStory {
       case 'error':
         return
     }
+  }
+
+  #hear({ reasoning, content }: Delta, timings: JsonObject | null): void {
+    this.#said.mayBeWhole = timings !== null && this.#request?.['timings_per_token'] !== true
+    this.#said.add(reasoning, content)
+    if (reasoning === '' && content === '') return
+    this.#said.countedTokens = numberOf(timings?.['predicted_n'])
+    this.#seen.contentPassed = true
+  }
+
+  /** Only from an event that tells nothing but its text. */
+  #learn(event: Buffer, json: JsonObject, delta: Delta): void {
+    const { usage, timings } = this.#dialect.costs(json)
+    const isMore = usage !== null || timings !== null || json['prompt_progress'] !== undefined
+    if (!isMore) this.#known.learn(event, delta)
   }
 
   #pass(reading: Reading, bytes: Buffer): Buffer | null {
@@ -240,6 +260,7 @@ export class JoinedStory implements StreamStory {
   /** A piece of an event that is too long to be held: from here on nothing is understood. */
   #leaveUnread(): void {
     this.#isReadable = false
+    this.#known.forget()
     this.#lost ??= 'it has an event that is too long'
   }
 

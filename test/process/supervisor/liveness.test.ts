@@ -279,13 +279,82 @@ describe('what stood in the way', () => {
   })
 
   test('a model that would not fit is refused, not tried', async () => {
-    const refusal = { message: 'it needs 20 GiB, 12 GiB are free', hint: 'a smaller context' }
+    const numbers = { needBytes: 20 * 2 ** 30, haveBytes: 12 * 2 ** 30 }
+    const words = { message: 'it needs 20 GiB, 12 GiB are free', hint: 'a smaller context' }
+    const refusal = { ...words, ...numbers }
     const { supervisor, until, profiles } = await scene({
       preflight: () => Promise.resolve({ kind: 'refuse', refusal }),
     })
     supervisor.start()
     expect((await until('refused')).refusal).toEqual(refusal)
     expect(profiles).toEqual([])
+  })
+
+  test('what was refused begins when there is room, and not when a request comes', async () => {
+    const refusal = { message: 'no room', hint: null, needBytes: 2, haveBytes: 1 }
+    let hasRoom = false
+    const { supervisor, until, readyPuppet } = await scene({
+      preflight: () => Promise.resolve(hasRoom ? { kind: 'go' } : { kind: 'refuse', refusal }),
+    })
+    supervisor.start()
+    await until('refused')
+    hasRoom = true
+    supervisor.wake()
+    expect(supervisor.view().life.state.kind).toBe('refused')
+    supervisor.room()
+    await readyPuppet()
+  })
+})
+
+describe('memory given back', () => {
+  test('a recycle drains the engine, begins a fresh one, and is no death', async () => {
+    const { supervisor, readyPuppet, drains, profiles } = await scene()
+    supervisor.start()
+    const first = await readyPuppet()
+    supervisor.recycle()
+    const second = await readyPuppet()
+    expect(second.pid).not.toBe(first.pid)
+    expect([drains(), profiles.length]).toEqual([1, 2])
+    expect(supervisor.view().life).toMatchObject({ deaths: [], restarts: 1 })
+  })
+
+  test('a smaller context is a fresh engine with half of it, and the old one comes back', async () => {
+    const { supervisor, readyPuppet, profiles } = await scene()
+    supervisor.start()
+    await readyPuppet()
+    supervisor.setContext(1)
+    await readyPuppet()
+    supervisor.setContext(0)
+    await readyPuppet()
+    expect(profiles.map(({ contextHalvings }) => contextHalvings)).toEqual([0, 1, 0])
+  })
+
+  test('unloaded for want of memory it stays so whoever asks, until there is room', async () => {
+    const { supervisor, readyPuppet, until } = await scene()
+    supervisor.start()
+    await readyPuppet()
+    supervisor.unload('memory')
+    expect(await until('asleep')).toEqual({ kind: 'asleep', reason: 'memory' })
+    supervisor.wake()
+    expect(supervisor.view().life.state.kind).toBe('asleep')
+    supervisor.room()
+    await readyPuppet()
+  })
+
+  test('a load that the machine has no room for just now sleeps on', async () => {
+    let hasRoom = true
+    const { supervisor, readyPuppet, until, profiles } = await scene({
+      preflight: () => Promise.resolve({ kind: hasRoom ? 'go' : 'no-room' }),
+    })
+    supervisor.start()
+    await readyPuppet()
+    supervisor.unload('idle')
+    await until('asleep')
+    hasRoom = false
+    supervisor.load()
+    await until('starting')
+    expect(await until('asleep')).toEqual({ kind: 'asleep', reason: 'memory' })
+    expect(profiles).toHaveLength(1)
   })
 })
 
@@ -316,7 +385,7 @@ test('an unloaded engine gives its process back and comes again for a request', 
   const { supervisor, readyPuppet, until, drains } = await scene()
   supervisor.start()
   const puppet = await readyPuppet()
-  supervisor.unload()
+  supervisor.unload('asked')
   await puppet.closed
   await until('asleep')
   expect(drains()).toBe(1)

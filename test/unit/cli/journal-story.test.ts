@@ -449,3 +449,71 @@ describe('the screen', () => {
     expect(lines.slice(1)).toEqual(['', 'All is well', '  The journal knows of no stop'])
   })
 })
+
+describe('why, when memory is short', () => {
+  const short = ev(100, 'memory', 'Memory is tight: 3.0 GiB available', {
+    facts: { level: 'tight', from: 'ok' },
+  })
+  const limited = ev(101, 'memory', 'One request at a time', {
+    facts: { action: 'limit-requests' },
+  })
+  const halved = ev(140, 'memory', 'The context is halved', {
+    facts: { action: 'smaller-context' },
+  })
+  const unloaded = ev(150, 'memory', 'The engine is unloaded', { facts: { action: 'unload' } })
+  const earlier = [begin, to(1, 'starting'), to(5, 'ready'), died(50), to(60, 'ready')]
+  const reason = '3.0 GiB available, 4.0 GiB reserved'
+
+  function shortOf(change: StatusChange, events: readonly JournalEvent[]): Story {
+    const memory = { level: 'tight', reason, next: 'restart the engine', ...change.memory } as const
+    return tellWhy(makeStatus({ ...change, memory }), [...earlier, ...events], NOW_MS)
+  }
+
+  it('tells of an engine that is restrained from the beginning of the want on, and what comes next', () => {
+    const story = shortOf({ memory: { step: 'smaller-context' } }, [
+      short,
+      limited,
+      halved,
+      ended(141),
+      to(142, 'starting'),
+      to(150, 'ready'),
+    ])
+    expect(story.mood).toBe('reduced')
+    expect(story.story.map(({ message }) => message)).toEqual([
+      'Memory is tight: 3.0 GiB available',
+      'One request at a time',
+      'The context is halved',
+      'It was asked to stop',
+      'now ready',
+    ])
+    expect(story.sums).toEqual([`Memory is short: ${reason}`, 'Next: restart the engine'])
+    const lines = renderStory(story, NO_PAINT, NOW_MS, false)
+    expect(lines).toContain('It answers, and makes do with less for the sake of the machine')
+  })
+
+  it('of one that sleeps for want of memory says what can be done', () => {
+    const hint = 'Close other apps'
+    const story = shortOf(
+      { engine: { state: 'asleep', hint }, memory: { level: 'critical', step: 'unload' } },
+      [short, limited, unloaded, ended(151), to(152, 'asleep')],
+    )
+    expect(story).toMatchObject({ mood: 'trouble', hint })
+    expect(story.story.map(({ message }) => message)).toContain('The engine is unloaded')
+  })
+
+  it('of one that is calm again but has not all back says so', () => {
+    const story = shortOf(
+      { memory: { level: 'ok', reason: null, next: null, step: 'one-at-a-time' } },
+      [short, limited],
+    )
+    expect(story).toMatchObject({ mood: 'reduced', sums: ['Memory is at ease again'] })
+  })
+
+  it('of one that sleeps because nobody asked is well', () => {
+    const status = makeStatus({ engine: { state: 'asleep', hint: null } })
+    const idle = ev(70, 'memory', 'Nobody has asked anything for 30 min')
+    const story = tellWhy(status, [...earlier, idle, ended(71), to(72, 'asleep')], NOW_MS)
+    expect(story).toMatchObject({ mood: 'well', sums: [] })
+    expect(story.story.map(({ message }) => message)).toContain(idle.message)
+  })
+})

@@ -1,9 +1,13 @@
-import { writeFile } from 'node:fs/promises'
+import { utimes, writeFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { closeLogEnd, MAX_LINE_BYTES, openLogEnd } from '../../../src/log-files.ts'
+import { openFileSource } from '../../../src/cli/log-source.ts'
 import { lastEntries } from '../../../src/cli/log-tail.ts'
+import { MAX_LINE_BYTES } from '../../../src/log-files.ts'
 import { tempDir } from '../../helpers/temp-dir.ts'
+
+/** When every file was last written. */
+const writtenAtS = 3
 
 async function tail(
   files: Readonly<Record<string, string>>,
@@ -11,10 +15,13 @@ async function tail(
   count: number,
 ): Promise<readonly string[]> {
   await using dir = await tempDir()
-  for (const [name, text] of Object.entries(files)) await writeFile(dir.file(name), text)
-  const ends = await Promise.all(sources.map((source) => openLogEnd(dir.path, source)))
-  const entries = await lastEntries(dir.path, ends, count)
-  await Promise.all(ends.map(closeLogEnd))
+  for (const [name, text] of Object.entries(files)) {
+    await writeFile(dir.file(name), text)
+    await utimes(dir.file(name), writtenAtS, writtenAtS)
+  }
+  const opened = await Promise.all(sources.map((source) => openFileSource(dir.path, source)))
+  const entries = await lastEntries(opened, count)
+  await Promise.all(opened.map((source) => source.close()))
   return entries.map((entry) => String(entry.fields['message']))
 }
 
@@ -47,12 +54,44 @@ test('no file and an empty file have no lines', async () => {
   expect(await tail({ 'engine.log': '' }, ['daemon', 'engine'], 4)).toEqual([])
 })
 
-test('a line without a time stays beside the line it came after', async () => {
+test('a line without a time stays with the one that it came after', async () => {
   const files = {
     'daemon.log': `${line(1, 'd1')}cut\n${line(4, 'd4')}`,
     'engine.log': line(2, 'e2'),
   }
-  expect(await tail(files, ['daemon', 'engine'], 9)).toEqual(['d1', 'e2', 'cut', 'd4'])
+  expect(await tail(files, ['daemon', 'engine'], 9)).toEqual(['d1', 'cut', 'e2', 'd4'])
+})
+
+test('lines of a log without any time stand, in its order, where it was last written', async () => {
+  const files = {
+    'daemon.log': line(1, 'd1') + line(2, 'd2') + line(5, 'd5'),
+    'launchd.err': 'node: bad option\nsee node --help\n',
+    'launchd1.err': 'older\n',
+  }
+  const all = ['d1', 'd2', 'older', 'node: bad option', 'see node --help', 'd5']
+  expect(await tail(files, ['daemon', 'launchd.err'], 9)).toEqual(all)
+  expect(await tail(files, ['daemon', 'launchd.err'], 2)).toEqual(all.slice(-2))
+})
+
+test('lines before the first time of a log are not later than it', async () => {
+  const files = {
+    'daemon.log': line(1, 'd1') + line(3, 'd3'),
+    'launchd.err': `before\n${new Date(2000).toISOString()} timed\nafter\n`,
+  }
+  expect(await tail(files, ['daemon', 'launchd.err'], 9)).toEqual([
+    'd1',
+    'before',
+    'timed',
+    'after',
+    'd3',
+  ])
+})
+
+test('a long dump without any time is read only as far as it is wanted', async () => {
+  const dump = Array.from({ length: 5000 }, (_, index) => `frame ${index}`)
+  const files = { 'launchd.err': `${dump.join('\n')}\n` }
+  expect(await tail(files, ['launchd.err'], 3)).toEqual(dump.slice(-3))
+  expect(await tail(files, ['launchd.err'], 5000)).toEqual(dump)
 })
 
 test('a last line that is still being written is left for later', async () => {

@@ -60,13 +60,20 @@ test('the last exit says cause, how long ago and why', () => {
 
 test('an engine that gave up says what to do', () => {
   const text = screen({
-    engine: { state: 'failed', detail: 'gave up', lastExit: exit('2026-01-01T00:00:00.000Z') },
+    engine: {
+      state: 'failed',
+      detail: 'gave up',
+      hint: 'restart the Mac',
+      lastExit: exit('2026-01-01T00:00:00.000Z'),
+    },
   })
   expect(text).toContain('do         restart the Mac')
 })
 
 test('an engine that is down says how to start it', () => {
-  expect(screen({ engine: { state: 'down', pid: null } })).toContain('do         oss20bd start')
+  expect(screen({ engine: { state: 'down', hint: 'Start it: oss20bd start' } })).toContain(
+    'do         Start it: oss20bd start',
+  )
 })
 
 test.each([
@@ -96,4 +103,23 @@ test('who waits for a slot is told, and for how long yet', () => {
   expect(screen({ proxy: { queue: [{ ...next, expectedMs: null }] } })).toContain(
     'waits for 3 s, for how long yet is unknown',
   )
+})
+
+test('a machine at ease takes no line of its own', () => {
+  expect(screen({})).not.toMatch(/^ {2}(headroom|next) /m)
+})
+
+test('a machine short of memory says why, what is done and what comes next', () => {
+  const text = screen({
+    memory: {
+      level: 'tight',
+      step: 'smaller-context',
+      reason: '3.0 GiB available, 4.0 GiB reserved for 10 s',
+      next: 'the context is doubled again after 2 min of calm',
+    },
+  })
+  expect(text).toContain(
+    'headroom   3.0 GiB available, 4.0 GiB reserved for 10 s; one request at a time, with a smaller context',
+  )
+  expect(text).toContain('next       the context is doubled again after 2 min of calm')
 })

@@ -38,6 +38,16 @@ test.each([
     [starting, { wanted: 'down', engine: { state: 'stopping' } }],
     'it was stopped meanwhile',
   ],
+  [
+    'it does not fit',
+    [starting, { engine: { state: 'refused', detail: 'Cannot load the model: 20 GiB needed' } }],
+    'Cannot load the model: 20 GiB needed',
+  ],
+  [
+    'there is no room for it now',
+    [starting, { engine: { state: 'asleep', detail: 'unloaded for want of memory' } }],
+    'Cannot load the model: unloaded for want of memory',
+  ],
   ['the daemon ended', [starting], 'the daemon ended'],
 ] as [string, StatusChange[], string][])('it says so when %s', async (_what, changes, message) => {
   await expect(waitReady(events(...changes))).rejects.toThrow(message)

@@ -37,7 +37,14 @@ describe('the defaults', () => {
   it('apply where there is no file', async () => {
     const { config, origins, values } = await ok(null)
     expect(config).toEqual({
-      model: { path: null, alias: 'gpt-oss-20b', contextTokens: 32_768, slots: 1 },
+      model: {
+        path: null,
+        alias: 'gpt-oss-20b',
+        contextTokens: 'auto',
+        slots: 1,
+        cacheType: 'f16',
+        promptCacheBytes: 2 ** 30,
+      },
       engine: {
         path: null,
         extraArgs: [],
@@ -61,6 +68,7 @@ describe('the defaults', () => {
         wakeGapMs: 60_000,
       },
       power: { keepAwake: true },
+      idle: { unloadAfterMs: 'auto' },
       proxy: {
         host: '127.0.0.1',
         port: 8020,
@@ -79,7 +87,17 @@ describe('the defaults', () => {
           connections: 12_000,
         },
       },
-      memory: { budgetBytes: null, reserveBytes: 4 * 2 ** 30 },
+      memory: {
+        budgetBytes: null,
+        reserveBytes: 4 * 2 ** 30,
+        tightAfterMs: 10_000,
+        criticalAfterMs: 4000,
+        calmAfterMs: 120_000,
+        stepEveryMs: 30_000,
+        swapOutBytesPerSecond: 16 * 2 ** 20,
+        stalledPercent: 10,
+        leakMarginBytes: 2 ** 30,
+      },
       log: { level: 'info', maxBytes: 10 * 2 ** 20, keep: 5 },
     })
     expect(new Set(Object.values(origins))).toEqual(new Set(['default']))
@@ -91,6 +109,24 @@ describe('the defaults', () => {
     expect(SETTINGS[key].description).not.toBe('')
   })
 })
+
+test.each([
+  ['"auto"', 'auto'],
+  ['"off"', 'off'],
+  ['"90s"', 90_000],
+])('idle.unloadAfter may be %s', async (written, expected) => {
+  const { config } = await ok(`[idle]\nunloadAfter = ${written}`)
+  expect(config.idle.unloadAfterMs).toBe(expected)
+})
+
+test.each(['"never"', '"25h"', '0', '"100ms"'])(
+  'idle.unloadAfter may not be %s',
+  async (written) => {
+    expect(await problems(`[idle]\nunloadAfter = ${written}`)).toEqual([
+      `${FILE}:2: idle.unloadAfter is ${written}, must be "auto", "off" or a duration with a unit (s, min, h) from 1s to 24h`,
+    ])
+  },
+)
 
 describe('precedence', () => {
   it('is file, then environment, then flag', async () => {
@@ -188,7 +224,7 @@ describe('problems', () => {
       `${FILE}:5: proxy.port is 70000, must be a whole number from 0 to 65535`,
       `${FILE}:6: proxy.allowedOrigins is ["https://a.example/path"], must be a list of origins, as "https://chat.example.org"`,
       `${FILE}:8: engine.startTimeout is "5 minutes", must be a duration with a unit (ms, s, min, h) from 1s to 24h`,
-      `${FILE}:10: model.contextTokens is 8192.5, must be a whole number from 512 to 131072`,
+      `${FILE}:10: model.contextTokens is 8192.5, must be "auto" or a whole number from 512 to 131072`,
       'OSS20BD_LOG_LEVEL: log.level is "loud", must be "debug", "info", "warn" or "error"',
       '--set model.slots: model.slots is "two", must be a whole number from 1 to 256',
     ])

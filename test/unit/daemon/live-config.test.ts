@@ -57,7 +57,7 @@ test('a file with mistakes changes nothing, is told once, and again after it was
   write('[model]\ncontextTokens = "many"\n')
   await live.refresh()
   await live.refresh()
-  expect(live.current().model.contextTokens).toBe(32_768)
+  expect(live.current().model.contextTokens).toBe('auto')
   expect(told).toHaveLength(1)
   expect(told[0]?.message).toMatch(
     /^The config cannot be used, so the last good one is kept: .*many/s,

@@ -43,6 +43,10 @@ function partsOf(view: SupervisorView): StatusParts {
       plannedBytes: null,
       footprintBytes: null,
       availableBytes: null,
+      step: 'normal',
+      reason: '1.0 GiB available',
+      next: null,
+      unknown: {},
     },
     restartWindowMs: 600_000,
     nowMs: 3000,
@@ -55,6 +59,15 @@ const ready = {
   readyAtMs: 0,
   answeredWell: false,
   badAnswers: 0,
+} as const
+
+const ending = {
+  kind: 'stopping',
+  runId: 1,
+  condemned: null,
+  because: 'asked',
+  unload: null,
+  was: ready,
 } as const
 
 const states: { state: EngineState; wanted?: 'up' | 'down'; upstream: object; detail: string }[] = [
@@ -74,12 +87,26 @@ const states: { state: EngineState; wanted?: 'up' | 'down'; upstream: object; de
     detail: 'next try in 8 s, 3 deaths in 10 min',
   },
   {
-    state: { kind: 'stopping', runId: 1, condemned: null, unload: false, was: ready },
+    state: {
+      kind: 'stopping',
+      runId: 1,
+      condemned: null,
+      because: 'asked',
+      unload: null,
+      was: ready,
+    },
     upstream: { kind: 'pending', message: 'The engine is restarting', progress: null },
     detail: 'finishing open requests, then starting again',
   },
   {
-    state: { kind: 'stopping', runId: 1, condemned: null, unload: false, was: ready },
+    state: {
+      kind: 'stopping',
+      runId: 1,
+      condemned: null,
+      because: 'asked',
+      unload: null,
+      was: ready,
+    },
     wanted: 'down',
     upstream: { kind: 'unavailable' },
     detail: 'stopping, as asked',
@@ -91,17 +118,52 @@ const states: { state: EngineState; wanted?: 'up' | 'down'; upstream: object; de
     detail: 'stopped, as asked',
   },
   {
-    state: { kind: 'stopping', runId: 1, condemned: null, unload: true, was: ready },
+    state: {
+      kind: 'stopping',
+      runId: 1,
+      condemned: null,
+      because: 'asked',
+      unload: 'asked',
+      was: ready,
+    },
     upstream: { kind: 'pending', message: 'The engine is restarting' },
     detail: 'finishing open requests, then unloading the model',
   },
   {
-    state: { kind: 'asleep' },
+    state: { kind: 'asleep', reason: 'asked' },
     upstream: { kind: 'pending', progress: null },
     detail: 'the model is unloaded; the next request loads it again',
   },
   {
-    state: { kind: 'refused', refusal: { message: 'it needs 20 GiB', hint: 'oss20bd plan' } },
+    state: { kind: 'asleep', reason: 'memory' },
+    upstream: {
+      kind: 'pending',
+      message:
+        'The machine is too short of memory for the model (1.0 GiB available); it is loaded again once there is room',
+    },
+    detail:
+      'the model is unloaded for want of memory; it is loaded again once there is room (1.0 GiB available)',
+  },
+  {
+    state: { ...ending, unload: 'memory' },
+    upstream: { kind: 'pending', message: expect.stringMatching(/^The machine is too short/) },
+    detail: 'finishing open requests, then unloading the model for want of memory',
+  },
+  {
+    state: { ...ending, because: 'recycle' },
+    upstream: { kind: 'pending', message: 'The engine is restarting, to take less memory' },
+    detail: 'finishing open requests, then starting a fresh one that takes less memory',
+  },
+  {
+    state: { ...ending, because: 'context' },
+    upstream: { kind: 'pending', message: 'The engine is restarting, with another context' },
+    detail: 'finishing open requests, then starting again with another context',
+  },
+  {
+    state: {
+      kind: 'refused',
+      refusal: { message: 'it needs 20 GiB', hint: 'oss20bd plan', needBytes: 20, haveBytes: 12 },
+    },
     upstream: {
       kind: 'unavailable',
       message: 'The engine is not started: it needs 20 GiB',
@@ -124,7 +186,7 @@ describe.each(states)(
   'in state $state.kind, wanted $wanted',
   ({ state, wanted, upstream, detail }) => {
     test('requests go through, wait, or are refused with the reason', () => {
-      expect(upstreamOf(viewOf(state, wanted), 3000)).toMatchObject(upstream)
+      expect(upstreamOf(viewOf(state, wanted), 3000, '1.0 GiB available')).toMatchObject(upstream)
     })
 
     test('the status says it in words', () => {
@@ -133,6 +195,24 @@ describe.each(states)(
     })
   },
 )
+
+test.each([
+  [{ kind: 'down' }, 'Start it: oss20bd start'],
+  [{ kind: 'failed', reason: gone, why: '' }, 'oss20bd up'],
+  [{ kind: 'asleep', reason: 'idle' }, null],
+  [{ kind: 'asleep', reason: 'memory' }, 'Close other apps: it is loaded once there is room'],
+  [ready, null],
+] as const)('what can be done about %j: %s', (state, hint) => {
+  expect(buildStatus(partsOf(viewOf(state))).engine.hint).toBe(hint)
+})
+
+test('a context that is smaller for want of room is told', () => {
+  const view = viewOf(ready)
+  const life = { ...view.life, headroomHalvings: 1 }
+  expect(buildStatus(partsOf({ ...view, life })).engine.detail).toBe(
+    'answering with a smaller context, to spare memory',
+  )
+})
 
 test('unknown stays unknown, and counts are taken over', () => {
   const status = buildStatus(partsOf(viewOf({ kind: 'down' })))

@@ -15,6 +15,7 @@ const options: LlamaEngineOptions = {
   socketPath: '/run/engine.sock',
   contextTokens: 32_768,
   slots: 4,
+  cacheType: 'f16',
   cacheRamMiB: 1024,
   extraArgs: ['--no-warmup'],
   xdgConfigHome: '/home/me/engine-config',

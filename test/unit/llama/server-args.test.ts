@@ -12,6 +12,7 @@ const options: LlamaServerOptions = {
   socketPath: '/run/engine.sock',
   contextTokens: 32_768,
   slots: 1,
+  cacheType: 'f16',
   cacheRamMiB: 1024,
   extraArgs: [],
   xdgConfigHome: '/home/me/engine-config',
@@ -28,6 +29,8 @@ describe('serverArgs', () => {
     ['--host', '/run/engine.sock'],
     ['--ctx-size', '32768'],
     ['--parallel', '1'],
+    ['--cache-type-k', 'f16'],
+    ['--cache-type-v', 'f16'],
     ['--cache-ram', '1024'],
     ['--log-verbosity', '4'],
   ])('passes %s, whose default would not do', (name, value) => {

@@ -7,6 +7,7 @@ import {
   type Effect,
   type Lifecycle,
   type LifecycleEvent,
+  runProfile,
 } from '../../../src/supervisor/engine-state.ts'
 import { advance } from '../../../src/supervisor/lifecycle.ts'
 
@@ -21,7 +22,7 @@ const settings = {
 const crash: ExitReason = { cause: 'signal', permanent: false, message: 'killed', hint: null }
 const missing: ExitReason = { cause: 'model-missing', permanent: true, message: 'gone', hint: null }
 const noGpu: ExitReason = { ...crash, cause: 'gpu-out-of-memory' }
-const refusal = { message: 'too big', hint: null }
+const refusal = { message: 'too big', hint: null, needBytes: 2, haveBytes: 1 }
 const states = 'down starting ready stopping backoff asleep refused failed'.split(' ')
 
 /** What must hold, whatever the lifecycle thinks. */
@@ -52,7 +53,9 @@ class Happen implements fc.Command<Model, World> {
   /** Only a process that lives can exit, and only before there is one it can be refused. */
   check({ live, heard }: Readonly<Model>): boolean {
     const event = this.#event
-    if (event.kind === 'refused') return live.has(event.runId) && !heard.has(event.runId)
+    if (event.kind === 'refused' || event.kind === 'no-room') {
+      return live.has(event.runId) && !heard.has(event.runId)
+    }
     return event.kind !== 'exited' || live.has(event.runId)
   }
 
@@ -61,7 +64,8 @@ class Happen implements fc.Command<Model, World> {
     model.nowMs += this.#afterMs
     if (event.kind === 'start' || event.kind === 'restart') model.wanted = 'up'
     if (event.kind === 'stop') model.wanted = 'down'
-    if (event.kind === 'exited' || event.kind === 'refused') model.live.delete(event.runId)
+    const isOver = ['exited', 'refused', 'no-room'].includes(event.kind)
+    if (isOver && 'runId' in event) model.live.delete(event.runId)
     else if ('runId' in event) model.heard.add(event.runId)
     step(model, world, event)
   }
@@ -71,8 +75,18 @@ class Happen implements fc.Command<Model, World> {
   }
 }
 
+/** What gives memory back or takes it again: never a death, and no reason to forget one. */
+const aboutMemory = new Set<string>('unload wake load recycle context room'.split(' '))
+
 function step(model: Model, world: World, event: LifecycleEvent): void {
-  const { next, effects } = advance(world.life, event, model.nowMs, settings)
+  const before = world.life
+  const { next, effects } = advance(before, event, model.nowMs, settings)
+  const isUnchanged = next.deaths === before.deaths && next.profile === before.profile
+  expect(isUnchanged || !aboutMemory.has(event.kind)).toBe(true)
+  // What memory has no room for does not begin because somebody asks something.
+  const { state } = before
+  const isBarred = state.kind === 'asleep' && state.reason === 'memory'
+  expect(isBarred && event.kind === 'wake' ? effects : []).toEqual([])
   for (const effect of effects) if (effect.kind === 'spawn') model.live.add(effect.runId)
   world.life = next
   world.pending = [...world.pending, ...effects]
@@ -85,6 +99,7 @@ function holds(model: Model, life: Lifecycle): void {
   expect(life.wanted).toBe(model.wanted)
   const alive = state.kind === 'starting' || state.kind === 'ready' || state.kind === 'stopping'
   expect([...model.live]).toEqual(alive ? [state.runId] : [])
+  expect(runProfile(life).contextHalvings).toBeLessThanOrEqual(settings.maxContextHalvings)
   // Down is where the user wanted it; everything else but the way there is not.
   expect(state.kind === 'down' ? life.wanted : 'down').toBe('down')
   expect(life.wanted === 'down' ? ['down', 'stopping'] : states).toContain(state.kind)
@@ -134,8 +149,16 @@ const eventKinds: fc.Arbitrary<LifecycleEvent>[] = [
     { kind: 'start' },
     { kind: 'restart' },
     { kind: 'stop' },
-    { kind: 'unload' },
+    { kind: 'unload', reason: 'asked' },
+    { kind: 'unload', reason: 'idle' },
+    { kind: 'unload', reason: 'memory' },
     { kind: 'wake' },
+    { kind: 'load' },
+    { kind: 'recycle' },
+    { kind: 'context', halvings: 0 },
+    { kind: 'context', halvings: 1 },
+    { kind: 'context', halvings: 3 },
+    { kind: 'room' },
     { kind: 'changed' },
   ),
   fc.record({
@@ -145,6 +168,7 @@ const eventKinds: fc.Arbitrary<LifecycleEvent>[] = [
   fc.record({ kind: fc.constant('load-progress'), runId: runIds, value: jitters }),
   fc.record({ kind: fc.constantFrom('condemned', 'bad-answer'), runId: runIds, reason: reasons }),
   fc.record({ kind: fc.constant('refused'), runId: runIds, refusal: fc.constant(refusal) }),
+  fc.record({ kind: fc.constant('no-room'), runId: runIds }),
   fc.record({
     kind: fc.constant('explained'),
     runId: runIds,
@@ -187,6 +211,12 @@ test('every history ends where what is wanted and the policy say, once the world
       const ends = wanted === 'down' ? ['down'] : ['ready', 'asleep', 'refused', 'failed']
       expect(ends).toContain(state.kind)
       expect(state.kind === 'failed' ? state.why : 'it has a reason').not.toBe('')
+      // Once there is room and somebody asks, nothing but a fault keeps it down.
+      step(model, real, { kind: 'room' })
+      settle(model, real)
+      step(model, real, { kind: 'wake' })
+      settle(model, real)
+      expect(wanted === 'down' ? ['down'] : ['ready', 'failed']).toContain(real.life.state.kind)
       // And from there, a restart always brings it up.
       step({ ...model, wanted: 'up' }, real, { kind: 'restart' })
       model.wanted = 'up'

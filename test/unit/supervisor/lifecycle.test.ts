@@ -7,6 +7,8 @@ import {
   type ExitedEvent,
   type Lifecycle,
   type LifecycleEvent,
+  runProfile,
+  type UnloadReason,
 } from '../../../src/supervisor/engine-state.ts'
 import { advance } from '../../../src/supervisor/lifecycle.ts'
 
@@ -27,11 +29,20 @@ const noGpuMemory: ExitReason = {
   message: 'the GPU ran out of memory',
   hint: null,
 }
-const refusal = { message: 'needs 20 GiB, 12 GiB are free', hint: 'a smaller context' }
+const refusal = {
+  message: 'needs 20 GiB, 12 GiB are free',
+  hint: 'a smaller context',
+  needBytes: 20,
+  haveBytes: 12,
+}
 
 function exited(runId: number, reason: ExitReason = crash): ExitedEvent {
   const exit = { pid: 1, exitCode: null, signal: 'SIGKILL', ranMs: 5, lastLines: [] }
   return { kind: 'exited', runId, reason, atEpochMs: 1, jitter: 0.5, exit }
+}
+
+function unload(reason: UnloadReason): LifecycleEvent {
+  return { kind: 'unload', reason }
 }
 
 function readyEvents(runId: number): LifecycleEvent[] {
@@ -274,32 +285,156 @@ describe('asked by the user', () => {
       name: 'refused',
       events: [{ kind: 'start' } as const, { kind: 'refused', runId: 1, refusal } as const],
     },
-    { name: 'asleep', events: [...up, { kind: 'unload' } as const, exited(1)] },
+    { name: 'asleep', events: [...up, unload('asked'), exited(1)] },
   ])('a stop in $name is down at once', ({ name, events }) => {
     expect(play(...events).life.state.kind).toBe(name)
     expect(play(...events, { kind: 'stop' }).life.state).toEqual({ kind: 'down' })
   })
 
   test('an unload drains, sleeps, and a request wakes it', () => {
-    const unload: LifecycleEvent = { kind: 'unload' }
-    expect(play(...up, unload).effects).toEqual([{ kind: 'stop', runId: 1, polite: true }])
-    const asleep = play(...up, unload, exited(1)).life
+    expect(play(...up, unload('asked')).effects).toEqual([{ kind: 'stop', runId: 1, polite: true }])
+    const asleep = play(...up, unload('asked'), exited(1)).life
     expect(asleep).toMatchObject({ state: { kind: 'asleep' }, wanted: 'up', deaths: [] })
     expect(playOn(asleep, 9000, [{ kind: 'wake' }]).effects).toEqual([{ kind: 'spawn', runId: 2 }])
   })
 
   test('a request that comes while it unloads wakes it as soon as it has ended', () => {
-    const { effects } = play(...up, { kind: 'unload' }, { kind: 'wake' }, exited(1))
+    const { effects } = play(...up, unload('asked'), { kind: 'wake' }, exited(1))
     expect(effects).toEqual([{ kind: 'spawn', runId: 2 }])
   })
 
   test('an unload in backoff waits for a request instead of the next try', () => {
-    const { life } = play(...up, exited(1), exited(2), { kind: 'unload' })
-    expect(life.state).toEqual({ kind: 'asleep' })
+    const { life } = play(...up, exited(1), exited(2), unload('asked'))
+    expect(life.state).toEqual({ kind: 'asleep', reason: 'asked' })
   })
 
   test('a wake means nothing to an engine that was stopped', () => {
     const { life } = play(...up, { kind: 'stop' }, exited(1))
     expect(advance(life, { kind: 'wake' }, 9000, settings).next).toBe(life)
+  })
+})
+
+describe('giving memory back', () => {
+  const recycle: LifecycleEvent = { kind: 'recycle' }
+  const room: LifecycleEvent = { kind: 'room' }
+  const wake: LifecycleEvent = { kind: 'wake' }
+  const load: LifecycleEvent = { kind: 'load' }
+  const context = (halvings: number): LifecycleEvent => ({ kind: 'context', halvings })
+
+  test('a recycle drains the engine and begins a fresh one, which is no death', () => {
+    const ending = play(...up, recycle)
+    expect(ending.effects).toEqual([{ kind: 'stop', runId: 1, polite: true }])
+    expect(ending.life.state).toMatchObject({ kind: 'stopping', because: 'recycle' })
+    const { life, effects } = play(...up, recycle, exited(1))
+    expect(effects).toEqual([{ kind: 'spawn', runId: 2 }])
+    expect(life).toMatchObject({ deaths: [], profile: normalProfile, lastExit: { runId: 1 } })
+    expect(life.lastExit?.reason.cause).toBe('asked')
+  })
+
+  test('a recycle means nothing to an engine that still loads, sleeps or is down', () => {
+    for (const events of [
+      [],
+      [{ kind: 'start' } as const],
+      [...up, unload('idle'), exited(1)],
+      [...up, { kind: 'stop' } as const],
+    ]) {
+      const { life } = play(...events)
+      expect(advance(life, recycle, 9000, settings).next).toBe(life)
+    }
+  })
+
+  test('another context ends the run for one that has it, and 0 brings the old one back', () => {
+    const smaller = play(...up, context(1))
+    expect(smaller.effects).toEqual([{ kind: 'stop', runId: 1, polite: true }])
+    const { life } = playOn(smaller.life, 5000, [exited(1), ...readyEvents(2)])
+    expect(runProfile(life)).toEqual({ safeMode: false, contextHalvings: 1 })
+    expect(life).toMatchObject({ deaths: [], profile: normalProfile })
+    expect(advance(life, context(1), 9000, settings).next).toBe(life)
+    const { life: again } = playOn(life, 9000, [context(0), exited(2)])
+    expect(runProfile(again)).toEqual(normalProfile)
+  })
+
+  test('the context is halved for want of room on top of what deaths took, never under what is of use', () => {
+    const halved = play(...up, exited(1, noGpuMemory), ...readyEvents(2)).life
+    expect(advance(halved, context(1), 9000, settings).next).toBe(halved)
+    const { life } = playOn(halved, 9000, [context(3), exited(2), ...readyEvents(3)])
+    expect(life).toMatchObject({ profile: { contextHalvings: 1 }, headroomHalvings: 1 })
+    expect(runProfile(life).contextHalvings).toBe(settings.maxContextHalvings)
+    const { life: back } = playOn(life, 19_000, [context(0), exited(3)])
+    expect(runProfile(back).contextHalvings).toBe(1)
+  })
+
+  test.each(['down', 'asleep', 'backoff'] as const)('in %s the next run gets it', (kind) => {
+    const events = {
+      down: [],
+      asleep: [...up, unload('idle'), exited(1)],
+      backoff: [...up, exited(1), exited(2)],
+    }[kind]
+    const { life, effects } = play(...events, context(1))
+    expect(effects).toEqual([])
+    expect(life).toMatchObject({ state: { kind }, headroomHalvings: 1 })
+  })
+
+  test('a restart forgets what deaths took away, not what the machine has no room for', () => {
+    const small = play(...up, context(1), exited(1), ...readyEvents(2)).life
+    const { life } = playOn(small, 9000, [{ kind: 'restart' }, exited(2)])
+    expect(runProfile(life).contextHalvings).toBe(1)
+  })
+
+  test('unloaded for want of memory it is loaded when there is room, and not when a request comes', () => {
+    const asleep = play(...up, unload('memory'), wake, exited(1), wake).life
+    expect(asleep.state).toEqual({ kind: 'asleep', reason: 'memory' })
+    expect(playOn(asleep, 9000, [room]).effects).toEqual([{ kind: 'spawn', runId: 2 }])
+  })
+
+  test('room means nothing to one that sleeps for another reason', () => {
+    const { life } = play(...up, unload('idle'), exited(1))
+    expect(advance(life, room, 9000, settings).next).toBe(life)
+  })
+
+  test('a run for which there is no room just now sleeps until there is', () => {
+    const { life } = play(...up, exited(1), { kind: 'no-room', runId: 2 }, wake)
+    expect(life).toMatchObject({ state: { kind: 'asleep', reason: 'memory' }, wanted: 'up' })
+    expect(life.deaths).toHaveLength(1)
+    const stopped = play({ kind: 'start' }, { kind: 'stop' }, { kind: 'no-room', runId: 1 })
+    expect(stopped.life.state).toEqual({ kind: 'down' })
+  })
+
+  test('whoever unloads last says why it sleeps', () => {
+    const asleep = play(...up, unload('idle'), exited(1), unload('memory'), unload('asked')).life
+    expect(asleep.state).toEqual({ kind: 'asleep', reason: 'asked' })
+    expect(playOn(asleep, 9000, [wake]).effects).toEqual([{ kind: 'spawn', runId: 2 }])
+  })
+
+  test.each(['asked', 'idle', 'memory'] as const)('load loads what was unloaded: %s', (reason) => {
+    expect(play(...up, unload(reason), exited(1), load).effects).toEqual([
+      { kind: 'spawn', runId: 2 },
+    ])
+    expect(play(...up, unload(reason), load, exited(1)).effects).toEqual([
+      { kind: 'spawn', runId: 2 },
+    ])
+  })
+
+  test('load changes nothing about an engine that runs or is not wanted', () => {
+    for (const events of [up, [...up, { kind: 'stop' } as const, exited(1)]]) {
+      const { life } = play(...events)
+      expect(advance(life, load, 9000, settings).next).toBe(life)
+    }
+  })
+
+  test('what was refused is tried again when there is room, its past not forgotten', () => {
+    const refused = play(...up, exited(1), { kind: 'refused', runId: 2, refusal }).life
+    const { life, effects } = playOn(refused, 9000, [room])
+    expect(effects).toEqual([{ kind: 'spawn', runId: 3 }])
+    expect(life.deaths).toHaveLength(1)
+  })
+
+  test('a run that was well for long clears the past also when it is unloaded or recycled', () => {
+    const safe = play({ kind: 'start' }, ...crashes(5)).life
+    const well = playOn(safe, 99_000, [...readyEvents(6), { kind: 'good-answer', runId: 6 }]).life
+    for (const event of [recycle, unload('idle')]) {
+      const { life } = playOn(well, 101_000 + settings.windowMs, [event, exited(6)])
+      expect(life).toMatchObject({ deaths: [], profile: normalProfile })
+    }
   })
 })

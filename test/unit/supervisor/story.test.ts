@@ -84,12 +84,12 @@ test('a crash loop is told from the first death to the end', () => {
 
 test('a smaller context, an unload and a refusal are told', () => {
   const noMemory: ExitReason = { ...crash, cause: 'gpu-out-of-memory', message: 'no GPU memory' }
-  const refusal = { message: 'it needs 20 GiB', hint: null }
+  const refusal = { message: 'it needs 20 GiB', hint: null, needBytes: 20, haveBytes: 12 }
   expect(
     tell([
       { kind: 'start' },
       exited(1, noMemory),
-      { kind: 'unload' },
+      { kind: 'unload', reason: 'asked' },
       exited(2),
       { kind: 'wake' },
       { kind: 'refused', runId: 3, refusal },
@@ -106,6 +106,31 @@ test('a smaller context, an unload and a refusal are told', () => {
     'state: The engine starts (run 3)',
     'state: The engine is not started: it needs 20 GiB',
     'state: The engine is down, as asked',
+  ])
+})
+
+test('what was done for memory says so', () => {
+  const ready: LifecycleEvent[] = [
+    { kind: 'loaded', runId: 1 },
+    { kind: 'check-passed', runId: 1 },
+  ]
+  expect(tell([{ kind: 'start' }, ...ready, { kind: 'recycle' }, exited(1)]).slice(2)).toEqual([
+    'state: The engine is being ended: a fresh one takes less memory',
+    'exit: It was ended for a fresh one that takes less memory',
+    'state: The engine starts (run 2)',
+  ])
+  expect(
+    tell([{ kind: 'start' }, ...ready, { kind: 'context', halvings: 1 }, exited(1)]).slice(2, 4),
+  ).toEqual([
+    'state: The engine is being ended: the next one gets another context',
+    'exit: It was ended for one with another context',
+  ])
+  expect(
+    tell([{ kind: 'start' }, ...ready, { kind: 'unload', reason: 'memory' }, exited(1)]).slice(2),
+  ).toEqual([
+    'state: The engine is being ended: the machine runs short of memory',
+    'exit: It was ended because the machine ran short of memory',
+    'state: The model is unloaded for want of memory; it is loaded again once there is room',
   ])
 })
 

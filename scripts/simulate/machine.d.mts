@@ -1,0 +1,3 @@
+import type { Recording } from './run-trace.d.mts'
+
+export function parseRecording(text: string): Recording['rows']

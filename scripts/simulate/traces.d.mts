@@ -1,0 +1,3 @@
+import type { Trace } from './run-trace.d.mts'
+
+export const TRACES: readonly Trace[]

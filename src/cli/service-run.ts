@@ -1,0 +1,115 @@
+/** Carries out a plan of the service for a person: with progress, and an error that says how things stand now. */
+import { systemClock } from '../clock.ts'
+import { Oss20bdError } from '../errors.ts'
+import type { After, CarriedOut, DaemonDoors } from '../service/carry-out.ts'
+import { carryOut } from '../service/carry-out.ts'
+import { runCommand } from '../service/run-command.ts'
+import type { Found, ServiceVerb } from '../service/service.ts'
+import { stepLine } from '../service/step-text.ts'
+import type { Failure } from '../service/step.ts'
+import { askDaemon } from './control-client.ts'
+import { isGone } from './process-gone.ts'
+import { withProgress } from './progress.ts'
+import type { ServiceHere } from './service-here.ts'
+import { spawnDaemon } from './spawn-daemon.ts'
+
+const POLL_MS = 50
+
+const WORDS: Readonly<Record<ServiceVerb, { readonly title: string; readonly todo: string }>> = {
+  install: { title: 'Installing the service', todo: 'install the service' },
+  uninstall: { title: 'Removing the service', todo: 'remove the service' },
+  start: { title: 'Starting the service', todo: 'start the service' },
+  stop: { title: 'Stopping the service', todo: 'stop the service' },
+  restart: { title: 'Restarting the service', todo: 'restart the service' },
+}
+
+/** Throws `service-failed` with what went wrong and what the machine was left in. */
+export async function runService(
+  verb: ServiceVerb,
+  here: ServiceHere,
+  found: Found,
+): Promise<void> {
+  const { service, spec, context } = here
+  const plan = service.plan(verb, spec, found)
+  const { title, todo } = WORDS[verb]
+  await withProgress({ title, stream: context.stderr }, async (progress) => {
+    let count = 0
+    const outcome = await carryOut(plan, {
+      run: runCommand,
+      clock: systemClock,
+      onStep: (step) => {
+        progress.update(Math.min(1, count / plan.steps.length), stepLine(step))
+        count += 1
+      },
+      daemon: daemonDoors(here),
+    })
+    if (outcome.kind === 'failed') throw explain(todo, outcome)
+    return { result: undefined }
+  })
+}
+
+function explain(todo: string, outcome: Extract<CarriedOut, { kind: 'failed' }>): Oss20bdError {
+  const { step, failure, after } = outcome
+  return new Oss20bdError(
+    'service-failed',
+    `Cannot ${todo}: ${failure.message}${afterText(after)}`,
+    { hint: `${failure.hint}\n  The step was: ${stepLine(step)}` },
+  )
+}
+
+function afterText(after: After): string {
+  switch (after.kind) {
+    case 'restored':
+      return '; what was there before has been put back'
+    case 'as-it-is':
+      return ''
+    case 'undo-failed':
+      return `; what was there before could not be put back: ${after.failure.message}`
+  }
+}
+
+function daemonDoors({ service, spec, context }: ServiceHere): DaemonDoors {
+  const socket = context.paths.controlSocket
+  return {
+    end: (pid, limitMs) => endDaemon(socket, pid, limitMs),
+    startInBackground: () => spawnDaemon(context),
+    answers: async () => {
+      const pid = await askForPid(socket)
+      if (typeof pid !== 'number') return pid ?? false
+      const state = await service.state(spec, runCommand)
+      if (state.kind !== 'running') return false
+      return state.pid === pid ? true : anotherOne(pid)
+    },
+  }
+}
+
+/** null when none answers yet. */
+async function askForPid(socket: string): Promise<number | Failure | null> {
+  try {
+    return (await askDaemon(socket, 'GET', '/status')).daemon.pid
+  } catch (error) {
+    if (!(error instanceof Oss20bdError)) throw error
+    if (error.code === 'daemon-not-running' || error.code === 'timeout') return null
+    return {
+      message: `the daemon says: ${error.message}`,
+      hint: error.hint ?? 'See why: oss20bd logs -n 50',
+    }
+  }
+}
+
+function anotherOne(pid: number): Failure {
+  return {
+    message: `another daemon (pid ${pid}) has the folder of this one`,
+    hint: `End it: kill ${pid}, then run the command again`,
+  }
+}
+
+async function endDaemon(socket: string, pid: number, limitMs: number): Promise<boolean> {
+  const untilMs = systemClock.monotonicMs() + limitMs
+  await askDaemon(socket, 'POST', '/shutdown')
+  while (!(await isGone(pid))) {
+    if (systemClock.monotonicMs() > untilMs) return false
+    await systemClock.sleep(POLL_MS)
+  }
+  return true
+}
