@@ -3,6 +3,7 @@ import { errnoOf, messageOf, Oss20bdError } from '../errors.ts'
 import type { ExitStatus } from './exit-status.ts'
 import { exitStatusOf } from './exit-status.ts'
 import { createContext } from './context.ts'
+import { readPlainPlan } from './plain-plan.ts'
 
 /** Runs the command line (without node and script) and sets the exit status; never rejects. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -33,6 +34,16 @@ async function dispatch(argv: readonly string[]): Promise<ExitStatus> {
     const { command } = await import('./commands/status.ts')
     const json = option !== undefined
     return command.run({}, createContext({ json, configFile: null, flags: {} }))
+  }
+  if (verb === 'plan') {
+    const plain = readPlainPlan(argv.slice(1))
+    if (plain !== null) {
+      const { command } = await import('./commands/plan.ts')
+      return command.run(
+        plain.args,
+        createContext({ json: plain.json, configFile: null, flags: {} }),
+      )
+    }
   }
   const { runCommandLine } = await import('./parser.ts')
   return runCommandLine(argv)

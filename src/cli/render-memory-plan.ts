@@ -49,7 +49,7 @@ function columnsOf({ budget }: ShownPlan): readonly Column<PlanRow>[] {
       dropOrder: 3,
       cell: ({ need }) => (hasGpu ? formatBytes(need.hostBytes - need.sharedBytes) : ''),
     },
-    { title: 'FITS', dropOrder: 0, cell: fitText },
+    { title: 'FITS', dropOrder: 0, minWidth: 13, cell: fitText },
   ]
 }
 

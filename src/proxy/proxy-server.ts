@@ -1,7 +1,7 @@
 /** The public port: judges each request, answers what is ours, hands the rest to the engine. */
 import http from 'node:http'
 import { messageOf } from '../errors.ts'
-import { judgeAccess } from './access-policy.ts'
+import { type Access, judgeAccess } from './access-policy.ts'
 import { ByteBudget } from './admission/byte-budget.ts'
 import { createGate, type Gate } from './admission/gate.ts'
 import { apiOf } from './api.ts'
@@ -24,7 +24,8 @@ import {
   preflightAnswer,
   readOnlyAnswer,
 } from './own-answer.ts'
-import { type Route, routeOf } from './route.ts'
+import { routeError } from './route-error.ts'
+import { routeOf } from './route.ts'
 import { breakOff, sendOwn, sendOwnError, sendOwnReadable } from './send.ts'
 import { unauthorizedAnswer } from './tokens.ts'
 import { answerUnreadable, refuseTunnel } from './unreadable.ts'
@@ -167,14 +168,8 @@ class PublicPort implements ProxyServer {
   }
 
   async #answer(exchange: Exchange): Promise<void> {
-    const { rawHeaders, url, httpVersion, method } = exchange.req
-    const access = judgeAccess({
-      hosts: valuesOf(rawHeaders, 'host'),
-      origins: valuesOf(rawHeaders, 'origin'),
-      httpVersion,
-      allowedHosts: this.#options.allowedHosts,
-      allowedOrigins: this.#options.allowedOrigins,
-    })
+    const { rawHeaders, url, method } = exchange.req
+    const access = this.#judge(exchange)
     if (access.kind === 'refused') return sendOwn(exchange, ownError(access))
     const route = routeOf(method ?? 'GET', url ?? '', rawHeaders)
     const token = this.#options.tokens.check(rawHeaders)
@@ -209,6 +204,13 @@ class PublicPort implements ProxyServer {
         exchange.res.shouldKeepAlive = false
         return sendOwnError(exchange, routeError(route))
     }
+  }
+
+  #judge({ req: { rawHeaders, httpVersion } }: Exchange): Access {
+    const { allowedHosts, allowedOrigins } = this.#options
+    const hosts = valuesOf(rawHeaders, 'host')
+    const origins = valuesOf(rawHeaders, 'origin')
+    return judgeAccess({ hosts, origins, httpVersion, allowedHosts, allowedOrigins })
   }
 
   #own(exchange: Exchange, answer: OwnAnswer): void {
@@ -275,25 +277,6 @@ const unknownExpectation: OwnError = {
   status: 417,
   code: 'expectation_failed',
   message: 'Cannot do what the header Expect asks for: it must be 100-continue',
-}
-
-function routeError(
-  route: Extract<Route, { kind: 'page' | 'refused' | 'closed' }>,
-): OwnError {
-  if (route.kind === 'closed') {
-    return {
-      status: 403,
-      code: 'endpoint_closed',
-      message: `Cannot ${route.method} ${route.path}: it changes the engine or reads files, so it is closed here`,
-      hint: 'the port serves apps; oss20bd itself looks after the engine',
-    }
-  }
-  if (route.kind === 'page') {
-    const message = `Cannot find ${route.path}: it is kept for oss20bd, and nothing is there`
-    return { status: 404, code: 'not_found', message }
-  }
-  const code = route.status === 501 ? 'not_supported' : 'bad_request'
-  return { status: route.status, code, message: route.message }
 }
 
 function ignore(): void {}

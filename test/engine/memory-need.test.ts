@@ -138,68 +138,6 @@ function differences(planned: MemoryNeed['gpu'], told: Told): readonly string[] 
     .map(([name, bytes, mib]) => `${name}: ${bytes / MIB} planned, ${mib} told`)
 }
 
-const fixed = '-fit on --no-ui --offline --log-jsonl -lv 4 --log-colors off'
-  const args = ['-m', file, '--host', socket, ...line.split(' '), ...fixed.split(' ')]
-  const child = spawn(join(binaries, 'llama-server'), args, {
-    env: { PATH: process.env['PATH'] },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  const ended = new Promise((resolve) => {
-    child.once('close', resolve)
-  })
-  try {
-    for await (const text of createInterface({ input: child.stdout })) {
-      if (text.includes('"fit_memory_breakdown"')) return sides(JSON.parse(text).data.rows)
-    }
-    throw new Error(`the engine said nothing of its memory: ${line}`)
-  } finally {
-    child.kill('SIGKILL')
-    await ended
-  }
-}
-
-async function knock(port: number): Promise<void> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-  } finally {
-    socket.destroy()
-  }
-}
-
-function sides(rows: readonly Row[]): { gpu: Told; host: Told } {
-  return {
-    gpu: sum(rows.filter(({ name }) => name.startsWith('RPC'))),
-    host: sum(rows.filter(({ name }) => !name.startsWith('RPC'))),
-  }
-}
-
-function sum(rows: readonly Row[]): Told {
-  const of = (key: 'model' | 'context' | 'compute'): number =>
-    rows.reduce((total, row) => total + row[key], 0)
-  return { weightMib: of('model'), cacheMib: of('context'), computeMib: of('compute') }
-}
-
-function needFor(file: string, line: string, backend: EngineKind['backend']): MemoryNeed {
-  const settings = readLaunchSettings(line.split(' '))
-  const need = memoryNeed(shapes.get(file)!, settings, { backend, age: 'current' })
-  if (need === null) throw new Error('unknown type of cache')
-  return need
-}
-
-/** The engine cuts each of its numbers, and adds up as many as it has buffers. */
-function expectSame(planned: MemoryNeed['gpu'], told: Told): void {
-  const isExact = (bytes: number, mib: number): boolean => Math.abs(bytes / MIB - mib) < 2
-  const apart = Math.abs(planned.computeBytes / MIB - told.computeMib)
-  expect({
-    weights: isExact(planned.weightBytes, told.weightMib),
-    cache: isExact(planned.cacheBytes, told.cacheMib),
-    compute: apart < Math.max(16, told.computeMib * 0.05),
-    planned: [planned.weightBytes, planned.cacheBytes, planned.computeBytes].map((b) => b / MIB),
-    told,
-  }).toMatchObject({ weights: true, cache: true, compute: true })
-}
-
 const fixed = '-ngl all -b 2048 --cache-ram 0'
 const settings = [
   '-c 512 -np 1',

@@ -3,7 +3,7 @@ import { createParser } from 'eventsource-parser'
 import { messageOf, Oss20bdError } from '../../errors.ts'
 import { field, parseJson } from '../json.ts'
 
-export type Role = 'system' | 'user' | 'assistant'
+type Role = 'system' | 'user' | 'assistant'
 
 export interface Message {
   readonly role: Role

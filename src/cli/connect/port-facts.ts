@@ -16,9 +16,16 @@ export interface PortFacts {
 }
 
 /** Put where an app wants a key although the port wants none. */
-export const ANY_KEY = 'oss20bd'
+const ANY_KEY = 'oss20bd'
 /** Where the person puts a token: we never see one, so we never show one. */
 export const KEY_PLACE = 'YOUR_TOKEN'
+
+/** What is told to an app that must have a number, when only a running engine knows it. */
+const usualContextTokens = 32_768
+
+export function contextOf({ contextTokens }: PortFacts): number {
+  return contextTokens ?? usualContextTokens
+}
 
 export function keyOf({ needsToken }: PortFacts): string {
   return needsToken ? KEY_PLACE : ANY_KEY

@@ -1,4 +1,4 @@
-/** The one connection to the engine that is kept for the next request, and that no request may get lost on. */
+/** The connections to the engine that are kept for the next requests, and that no request may get lost on. */
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
@@ -44,6 +44,23 @@ describe('a kept connection', () => {
       await settle()
     }
     expect(ports.size).toBe(1)
+  })
+
+  test('requests at once leave a few of them, which the next ones share', async () => {
+    const ports = new Set<unknown>()
+    let waiting: (() => void)[] = []
+    await using rig = await startRig((req, res) => {
+      ports.add(req.socket)
+      waiting.push(() => res.end('ok'))
+      if (waiting.length < 8) return
+      for (const end of waiting) end()
+      waiting = []
+    })
+    for (let round = 0; round < 3; round += 1) {
+      await Promise.all(Array.from({ length: 8 }, () => answerOf(rig.request('/x'))))
+      await settle()
+    }
+    expect(ports.size).toBe(8)
   })
 
   test('is none where the engine promises nothing, closes, or says more than its answer', async () => {

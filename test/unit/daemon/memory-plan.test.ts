@@ -70,7 +70,8 @@ describe('planFor', () => {
   it('has a row for every context and type of cache, one of them chosen', () => {
     const plan = planFor(machine(24, 16), auto)
     expect(plan).toMatchObject({ kind: 'planned', nearest: null, overridden: false })
-    const { rows, chosen } = plan.kind === 'planned' ? plan : expect.fail()
+    if (plan.kind !== 'planned') throw new Error(plan.reason)
+    const { rows, chosen } = plan
     expect(rows).toHaveLength(10)
     expect(rows.filter((row) => row.chosen)).toEqual([chosen])
     expect(chosen).toMatchObject({ contextTokens: 65_536, cacheType: 'f16', fit: { kind: 'fits' } })

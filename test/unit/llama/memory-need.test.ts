@@ -10,7 +10,8 @@ const shape: ModelShape = found.kind === 'known' ? found.shape : expect.fail(fou
 
 function needOf(line: string, engine: EngineKind) {
   const need = memoryNeed(shape, readLaunchSettings(line.split(' ')), engine)
-  return need ?? expect.fail('unknown type of cache')
+  if (need === null) throw new Error('unknown type of cache')
+  return need
 }
 
 function mib(part: { weightBytes: number; cacheBytes: number; computeBytes: number }) {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { APPS, quoted } from '../../../../src/cli/connect/apps.ts'
+import { APPS } from '../../../../src/cli/connect/apps.ts'
 import type { PortFacts } from '../../../../src/cli/connect/port-facts.ts'
+import { quoted } from '../../../../src/cli/connect/quoted.ts'
 
 const port: PortFacts = {
   url: 'http://127.0.0.1:8021',
