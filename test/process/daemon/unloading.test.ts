@@ -1,57 +1,18 @@
 /** Unload and wake, as the apps and the user of a daemon see it, with an engine that does as it is told. */
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { expect, test, type TestContext } from 'vitest'
+import { readFile, writeFile } from 'node:fs/promises'
+import { expect, test } from 'vitest'
 import type { JournalEvent } from '../../../src/journal.ts'
-import { writeTestModel } from '../../../src/model/test-model.ts'
-import { type DaemonScene, daemonScene } from '../../helpers/daemon-scene.ts'
-import {
-  type Puppet,
-  type PuppetControl,
-  puppetFile,
-  startPuppetControl,
-} from '../../helpers/puppet.ts'
-
-interface Scene {
-  readonly daemon: DaemonScene
-  readonly puppets: PuppetControl
-  readonly readyPuppet: () => Promise<Puppet>
-}
-
-async function scene(
-  { onTestFinished }: Pick<TestContext, 'onTestFinished'>,
-  config: Readonly<Record<string, unknown>> = {},
-): Promise<Scene> {
-  const puppets = await startPuppetControl()
-  onTestFinished(() => puppets[Symbol.asyncDispose]())
-  const daemon = await daemonScene({
-    onTestFinished,
-    config: { 'engine.extraArgs': ['--puppet-control', puppets.path], ...config },
-    prepare: async (home) => {
-      await mkdir(home.file('models'))
-      await writeTestModel(home.file('models', 'current'), { template: '<|channel|>' })
-      const folder = home.file('engines', 'current', 'bin')
-      await mkdir(folder, { recursive: true })
-      const script = `#!/bin/sh\nexec '${process.execPath}' '${puppetFile}' "$@"\n`
-      await writeFile(`${folder}/llama-server`, script)
-      await chmod(`${folder}/llama-server`, 0o755)
-    },
-  })
-  const readyPuppet = async (): Promise<Puppet> => {
-    const puppet = await daemon.inTime(puppets.next())
-    await puppet.listening
-    await puppet.ready()
-    await daemon.until(({ engine }) => engine.state === 'ready' && engine.pid === puppet.pid)
-    return puppet
-  }
-  return { daemon, puppets, readyPuppet }
-}
+import { puppetScene } from '../../helpers/puppet-scene.ts'
 
 function messagesOf(events: readonly JournalEvent[]): string {
   return events.map(({ message }) => message).join('\n')
 }
 
 test('nobody asks, so the model is unloaded; the next request is held, loads it and is answered', async (finish) => {
-  const { daemon, readyPuppet } = await scene(finish, { 'idle.unloadAfter': '1s' })
+  const { scene: daemon, readyPuppet } = await puppetScene({
+    ...finish,
+    config: { 'idle.unloadAfter': '1s' },
+  })
   await readyPuppet()
   const { engine } = await daemon.untilState('asleep')
   expect(engine).toMatchObject({ pid: null, hint: null, deaths: 0 })
@@ -69,7 +30,10 @@ test('nobody asks, so the model is unloaded; the next request is held, loads it 
 })
 
 test('an answer that takes longer than that is no time without requests', async (finish) => {
-  const { daemon, readyPuppet } = await scene(finish, { 'idle.unloadAfter': '1s' })
+  const { scene: daemon, readyPuppet } = await puppetScene({
+    ...finish,
+    config: { 'idle.unloadAfter': '1s' },
+  })
   const puppet = await readyPuppet()
   await puppet.answer('/v1/chat/completions', { after: 'hold' })
   const asked = daemon.chat()
@@ -88,7 +52,7 @@ test('an answer that takes longer than that is no time without requests', async 
 })
 
 test('a client that gives up during a wake does not undo it', async (finish) => {
-  const { daemon, puppets } = await scene(finish)
+  const { scene: daemon, puppets } = await puppetScene(finish)
   const first = await puppets.next()
   await first.listening
   await first.ready()
@@ -110,7 +74,7 @@ test('a client that gives up during a wake does not undo it', async (finish) => 
 })
 
 test('load loads it without a request, and means nothing to an engine that was stopped', async (finish) => {
-  const { daemon, readyPuppet } = await scene(finish)
+  const { scene: daemon, readyPuppet } = await puppetScene(finish)
   await readyPuppet()
   await daemon.oss20bd('unload')
   const loading = daemon.oss20bd('load')
@@ -127,7 +91,7 @@ test('load loads it without a request, and means nothing to an engine that was s
 
 test('what does not fit is refused with need, have and what would, and starts once the config asks for that', async (finish) => {
   const budget = { 'memory.budget': '1GiB', 'memory.reserve': '256MiB' }
-  const { daemon, readyPuppet } = await scene(finish, budget)
+  const { scene: daemon, readyPuppet } = await puppetScene({ ...finish, config: budget })
   const { engine } = await daemon.untilState('refused')
   expect(engine.detail).toMatch(
     /^Cannot load the model: 1\.\d GiB of memory are needed, 768\.0 MiB may be used/,
