@@ -1,7 +1,8 @@
 /** Reads what memory plans are made of: the header of the model, the engine's devices, the machine. */
 import { totalmem } from 'node:os'
 import type { Config } from '../config/config.ts'
-import { isMetal, listDevices } from '../llama/devices.ts'
+import { isMetal } from '../device-list.ts'
+import { listDevices } from '../llama/devices.ts'
 import { readEngineVersion } from '../llama/engine-info.ts'
 import type { EngineKind } from '../llama/memory-need.ts'
 import { engineAgeOf } from '../llama/need/compute-buffers.ts'

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { Paths } from '../config/paths.ts'
 import type { EngineProfile } from '../engine.ts'
 import { plannedContextTokens, plannedSlots } from '../llama/engine-profile.ts'
+import { reserveWithin } from '../memory/budget.ts'
 import type { ProxyServer } from '../proxy/proxy-server.ts'
 import { runProfile } from '../supervisor/engine-state.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
@@ -69,7 +70,9 @@ async function memoryStatus(
   const planned = preflight.facts?.budget.memory.usableBytes
   return {
     ...memory.headroom.view(),
-    budgetBytes: planned ?? (wholeBytes === null ? null : wholeBytes - reserveBytes),
+    budgetBytes:
+      planned ??
+      (wholeBytes === null ? null : wholeBytes - reserveWithin(wholeBytes, reserveBytes)),
     plannedBytes: memory.plannedBytes(profile),
     footprintBytes,
     availableBytes,

@@ -35,7 +35,18 @@ export interface Machine {
 /** The windows on the screen live in the same memory of the GPU, and at its limit the engine fails. */
 const GPU_RESERVE_BYTES = 2 ** 30
 
-export function budgetOf({ memory, reserveBytes, gpu }: Machine): Budget {
+/** Below it the usual reserve would be more than a quarter. */
+const SMALL_MACHINE_BYTES = 16 * 2 ** 30
+
+/** The reserve, but of a small machine or cgroup no more than a quarter: nothing else would be left. */
+export function reserveWithin(totalBytes: number, reserveBytes: number): number {
+  return totalBytes >= SMALL_MACHINE_BYTES
+    ? reserveBytes
+    : Math.min(reserveBytes, Math.floor(totalBytes / 4))
+}
+
+export function budgetOf({ memory, reserveBytes: asked, gpu }: Machine): Budget {
+  const reserveBytes = reserveWithin(memory.totalBytes, asked)
   const usableBytes = Math.max(0, memory.totalBytes - reserveBytes)
   return { memory: { ...memory, reserveBytes, usableBytes }, gpu: gpu && gpuBudget(gpu) }
 }

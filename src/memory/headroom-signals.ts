@@ -1,4 +1,5 @@
 /** What a single reading says about the headroom, signal by signal. Pure. */
+import { reserveWithin } from './budget.ts'
 import { formatBytes } from '../units.ts'
 import type { HeadroomSettings, HeadroomStep, SignalName } from './headroom.ts'
 import type { Known, MemoryReading } from './memory-reading.ts'
@@ -47,12 +48,12 @@ export function judgeSignals(
   ]
 }
 
-/** The reserve, but of a small machine or cgroup no more than a quarter: it would never be calm. */
+/** What is kept free for other apps. */
 export function reserveOf(reading: MemoryReading, settings: HeadroomSettings): number {
   const { totalBytes } = reading
   return totalBytes === null
     ? settings.reserveBytes
-    : Math.min(settings.reserveBytes, totalBytes / 4)
+    : reserveWithin(totalBytes, settings.reserveBytes)
 }
 
 /** Where less is an acute want, and from where on it no longer is. */

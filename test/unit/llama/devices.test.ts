@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isMetal, listDevices, parseDeviceList } from '../../../src/llama/devices.ts'
+import { isMetal, parseDeviceList } from '../../../src/device-list.ts'
+import { listDevices } from '../../../src/llama/devices.ts'
 
 const capture = readFileSync(
   new URL('../../fixtures/macos/llama-server-list-devices-m4pro-48gb-tail.log', import.meta.url),

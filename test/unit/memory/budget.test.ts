@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { budgetOf, judgeFit, type Machine } from '../../../src/memory/budget.ts'
+import { budgetOf, judgeFit, type Machine, reserveWithin } from '../../../src/memory/budget.ts'
 
 const GIB = 2 ** 30
 const mac: Machine = {
@@ -21,6 +21,16 @@ describe('budgetOf', () => {
     const budget = budgetOf({ ...mac, reserveBytes: 99 * GIB, gpu })
     expect(budget.memory.usableBytes).toBe(0)
     expect(budget.gpu?.usableBytes).toBe(0)
+  })
+
+  it.each([
+    [32, 12, 12],
+    [16, 4, 4],
+    [8, 4, 2],
+    [2, 4, 0.5],
+    [8, 1, 1],
+  ])('of %d GiB keeps, when %d are asked for, %d free', (total, asked, kept) => {
+    expect(reserveWithin(total * GIB, asked * GIB)).toBe(kept * GIB)
   })
 
   it('does not know what may be used of a limit that is not known', () => {

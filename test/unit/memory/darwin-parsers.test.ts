@@ -6,7 +6,8 @@ import { parseMemoryPressure } from '../../../src/memory/darwin/memory-pressure.
 import { parseSwapUsage, parseSysctl } from '../../../src/memory/darwin/sysctl.ts'
 import { parseTop } from '../../../src/memory/darwin/top.ts'
 import { parseVmStat } from '../../../src/memory/darwin/vm-stat.ts'
-import { gpuLimit, parseDevices } from '../../../src/memory/list-devices.ts'
+import { parseDeviceList } from '../../../src/device-list.ts'
+import { gpuLimit } from '../../../src/memory/list-devices.ts'
 import { capture, cuts, garbage, isPartOf, numbersIn, shuffled, spoilt } from './captures.ts'
 
 const mib = 2 ** 20
@@ -276,8 +277,8 @@ describe('ioreg', () => {
 describe('llama-server --list-devices', () => {
   it('gives the limit of the GPU', () => {
     const text = capture('llama-server-list-devices-m4pro-48gb-tail.log')
-    expect(parseDevices(text)).toEqual([
-      { name: 'MTL0', description: 'Apple M4 Pro', totalBytes: 38_338 * mib },
+    expect(parseDeviceList(text)).toEqual([
+      { id: 'MTL0', name: 'Apple M4 Pro', limitBytes: 38_338 * mib },
     ])
     expect(gpuLimit(text)).toEqual({ kind: 'known', value: 38_338 * mib })
   })
@@ -337,7 +338,7 @@ const parsers: [
     ['ioreg-IOAccelerator-m4pro.txt', 'ioreg-IOAccelerator-m4-grep-lines.txt'],
     1,
   ],
-  ['list-devices', parseDevices, ['llama-server-list-devices-m4pro-48gb-tail.log'], 4],
+  ['list-devices', parseDeviceList, ['llama-server-list-devices-m4pro-48gb-tail.log'], 4],
 ]
 
 describe.each(parsers)('the parser of %s', (_name, parse, names, kept) => {
