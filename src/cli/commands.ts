@@ -44,6 +44,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/status.ts'),
   },
   {
+    name: 'open',
+    summary: 'Open the dashboard in the browser, with its buttons',
+    load: () => import('./commands/open.ts'),
+  },
+  {
     name: 'ask [QUESTION..]',
     summary: 'Ask the model one question, about a file or a pipe too; the answer while it comes',
     load: () => import('./commands/ask.ts'),
@@ -118,6 +123,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'verify [FILE]',
     summary: 'Check that a model file is whole and unchanged',
     load: () => import('./commands/verify.ts'),
+  },
+  {
+    name: 'bench',
+    summary: 'Measure how fast it is here: reading, writing, first token, several at once',
+    load: () => import('./commands/bench.ts'),
   },
   {
     name: 'build',

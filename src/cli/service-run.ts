@@ -75,9 +75,10 @@ function daemonDoors({ service, spec, context }: ServiceHere): DaemonDoors {
     startInBackground: () => spawnDaemon(context),
     answers: async () => {
       const pid = await askForPid(socket)
-      if (typeof pid !== 'number') return pid ?? false
+      if (typeof pid === 'object' && pid !== null) return pid
       const state = await service.state(spec, runCommand)
-      if (state.kind !== 'running') return false
+      if (state.kind === 'idle' && state.lastExit !== null) return diedAtOnce(state.lastExit)
+      if (state.kind !== 'running' || pid === null) return false
       return state.pid === pid ? true : anotherOne(pid)
     },
   }
@@ -94,6 +95,14 @@ async function askForPid(socket: string): Promise<number | Failure | null> {
       message: `the daemon says: ${error.message}`,
       hint: error.hint ?? 'See why: oss20bd logs -n 50',
     }
+  }
+}
+
+/** What it expects to go wrong keeps it up; so it is broken, and waiting would not mend it. */
+function diedAtOnce(lastExit: string): Failure {
+  return {
+    message: `the daemon ends as soon as it is started: last exit ${lastExit}`,
+    hint: 'See what it said: oss20bd logs -n 50',
   }
 }
 
