@@ -4,14 +4,22 @@ import { totalmem } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { systemClock } from '../../clock.ts'
 import { type Judge, judgeAll } from '../../finding.ts'
-import { type MachineFacts, readMachineFacts } from '../../memory/machine-facts.ts'
+import {
+  type CrossCheck,
+  crossCheckMemory,
+  type MachineFacts,
+  readMachineFacts,
+} from '../../memory/machine-facts.ts'
 import { formatBytes } from '../../units.ts'
 import type { Context } from '../command.ts'
+import { askIfRunning } from '../control-client.ts'
 import type { DoctorPart, Examined } from './part.ts'
 
 export interface MachineState extends MachineFacts {
   readonly platform: NodeJS.Platform
   readonly totalBytes: number
+  /** What another reader says of the memory in use beside ours; null when one of them says nothing. */
+  readonly memoryInUse: CrossCheck | null
   /** On the disk of the models. */
   readonly freeDiskBytes: number | null
   /** What a build of the engine needs and is not there. */
@@ -25,15 +33,32 @@ export const machinePart: DoctorPart = {
   examine: async (context) => {
     const { platform } = process
     const built = join(context.paths.engines, 'current', 'bin', 'llama-server')
-    const [machine, freeDiskBytes, missingTools, hasEngine] = await Promise.all([
+    const [machine, memoryInUse, freeDiskBytes, missingTools, hasEngine] = await Promise.all([
       readMachineFacts(systemClock),
+      checkMemory(context),
       freeBytes(context.paths.home),
       findMissing(['git', 'cmake', 'c++'], context),
       isExecutable(built),
     ])
-    const known = { platform, totalBytes: totalmem(), freeDiskBytes, missingTools, hasEngine }
+    const known = {
+      platform,
+      totalBytes: totalmem(),
+      memoryInUse,
+      freeDiskBytes,
+      missingTools,
+      hasEngine,
+    }
     return examineMachine({ ...machine, ...known })
   },
+}
+
+/** With what the daemon reads: its tools need not be asked a second time. */
+async function checkMemory({ paths }: Context): Promise<CrossCheck | null> {
+  const status = await askIfRunning(paths.controlSocket)
+  const availableBytes = status?.memory.availableBytes ?? null
+  const ours = { totalBytes: totalmem(), availableBytes }
+  const answer = await crossCheckMemory(ours, process.platform, systemClock)
+  return answer.kind === 'known' ? answer.value : null
 }
 
 async function freeBytes(folder: string): Promise<number | null> {
@@ -63,11 +88,18 @@ async function isExecutable(file: string): Promise<boolean> {
 export function examineMachine(state: MachineState): Examined {
   const { chip, system, totalBytes, freeDiskBytes } = state
   const disk = freeDiskBytes === null ? null : `${formatBytes(freeDiskBytes)} of disk free`
-  const parts = [chip, system, `${formatBytes(totalBytes)} of memory`, disk]
+  const parts = [chip, system, `${formatBytes(totalBytes)} of memory`, usedWords(state), disk]
   return {
     state: parts.filter((part) => part !== null).join(', '),
     findings: judgeAll([fullDisk, missingTools], state),
   }
+}
+
+function usedWords({ memoryInUse }: MachineState): string | null {
+  if (memoryInUse === null) return null
+  const { usedBytes, otherUsedBytes, agrees } = memoryInUse
+  const other = agrees ? '' : ` (another reader says ${formatBytes(otherUsedBytes)})`
+  return `${formatBytes(usedBytes)} of it in use${other}`
 }
 
 /** Less, and neither a log nor a download can be written; macOS swaps to this disk as well (facts: half of the memory). */

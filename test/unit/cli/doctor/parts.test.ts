@@ -15,6 +15,7 @@ const machine: MachineState = {
   cores: 8,
   system: 'macOS 26.5',
   totalBytes: 32 * GIB,
+  memoryInUse: { usedBytes: 20 * GIB, otherUsedBytes: 21 * GIB, agrees: true },
   freeDiskBytes: 100 * GIB,
   missingTools: [],
   hasEngine: true,
@@ -35,9 +36,17 @@ function mends(findings: readonly { id: string; mend: string }[]): Record<string
 
 test('a machine that lacks nothing is told in one line', () => {
   expect(examineMachine(machine)).toEqual({
-    state: 'Apple M2, macOS 26.5, 32.0 GiB of memory, 100.0 GiB of disk free',
+    state:
+      'Apple M2, macOS 26.5, 32.0 GiB of memory, 20.0 GiB of it in use, 100.0 GiB of disk free',
     findings: [],
   })
+})
+
+test('two readers that disagree on the memory are both told', () => {
+  const memoryInUse = { usedBytes: 20 * GIB, otherUsedBytes: 30 * GIB, agrees: false }
+  expect(examineMachine({ ...machine, memoryInUse }).state).toContain(
+    '20.0 GiB of it in use (another reader says 30.0 GiB)',
+  )
 })
 
 test.each<[Partial<MachineState>, Record<string, string>]>([
