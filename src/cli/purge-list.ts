@@ -2,6 +2,7 @@
 import { basename, dirname, join } from 'node:path'
 import type { Paths } from '../config/paths.ts'
 import { TOKENS } from '../token-files.ts'
+import { historyFile } from './bench/history-file.ts'
 
 export interface PurgeList {
   /** With all that is in them. */
@@ -16,7 +17,16 @@ export function purgeList(paths: Paths): PurgeList {
   // The cache is all ours under our own name; under another name it may be shared.
   const caches = basename(cache) === 'oss20bd' ? [cache] : []
   return {
-    paths: [models, engines, run, logs, join(home, TOKENS), configFile, ...caches],
+    paths: [
+      models,
+      engines,
+      run,
+      logs,
+      join(home, TOKENS),
+      historyFile(paths),
+      configFile,
+      ...caches,
+    ],
     folders: [...new Set([dirname(run), dirname(configFile), home])],
   }
 }

@@ -1,6 +1,6 @@
 /** What one run of `oss20bd bench` found. Types only. Unknown is null, never 0; speeds are tokens per second. */
 
-export interface BenchMachine {
+interface BenchMachine {
   /** `Apple M4 Max`. */
   readonly chip: string | null
   readonly cores: number | null

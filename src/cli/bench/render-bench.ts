@@ -122,7 +122,10 @@ function expectedLines({
   if (published === null) return [roofline, 'Published: nothing for this model on this chip']
   const { machine, source, generatedPerSecond } = published
   const writes = generatedPerSecond === null ? '' : ` ${generatedPerSecond} written per second,`
-  return [roofline, `Published for ${machine}:${writes} and read as in the table (${source})`]
+  return [
+    roofline,
+    `Published for ${machine}:${writes} and read as in the table, in steps of 2048 tokens where oss20bd takes 512 (${source})`,
+  ]
 }
 
 function comparisonLines(comparison: Comparison | null, paint: Paint): readonly string[] {

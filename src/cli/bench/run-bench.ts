@@ -1,6 +1,6 @@
 /** Everything around the measuring: what machine and model it is, the memory meanwhile, and the history on disk. */
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { systemClock } from '../../clock.ts'
 import type { Config } from '../../config/config.ts'
 import type { Status } from '../../daemon/control-protocol.ts'
@@ -18,6 +18,7 @@ import type { Context } from '../command.ts'
 import { askDaemon } from '../control-client.ts'
 import { chipMemory, publishedSpeeds } from './chips.ts'
 import type { BenchFigures, DepthFigures, ParallelFigures } from './figures.ts'
+import { historyFile } from './history-file.ts'
 import { type Comparison, compare, lastAlike, readHistory } from './history.ts'
 import { type Bench, type BenchPlan, measureDepth, measureParallel, warmUp } from './measure.ts'
 import { withMemoryWatch } from './memory-watch.ts'
@@ -66,13 +67,8 @@ export async function runBench(
     memory,
   }
   const known = whatIsKnown(context, config, machine, header.header)
-  const comparison = await remember(historyFile(context), figures)
+  const comparison = await remember(historyFile(context.paths), figures, order.onNote)
   return { figures, expected: expectations(figures, known), comparison }
-}
-
-/** One run per line. */
-export function historyFile({ paths }: Pick<Context, 'paths'>): string {
-  return join(paths.home, 'bench.jsonl')
 }
 
 function benchOf({ env, paths }: Context, status: Status, order: BenchOrder): Bench {
@@ -163,20 +159,28 @@ function whatIsKnown(
   return { memory, published, bytesAt }
 }
 
-/** The comparison with the last run of its kind. */
-async function remember(file: string, figures: BenchFigures): Promise<Comparison | null> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if (errnoOf(error) === 'ENOENT') return ''
-    throw fileError('read the earlier measurements', file, error)
-  })
-  // A line that was cut by a full disk must not take the new one with it.
-  const separator = text === '' || text.endsWith('\n') ? '' : '\n'
+/** The comparison with the last run of its kind. Minutes of measuring are not thrown away for a full disk: it is said. */
+async function remember(
+  file: string,
+  figures: BenchFigures,
+  onNote: (note: string) => void,
+): Promise<Comparison | null> {
+  let text = ''
   try {
+    text = await readFile(file, 'utf8').catch(emptyWhenMissing)
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    // A line that was cut by a full disk must not take the new one with it.
+    const separator = text === '' || text.endsWith('\n') ? '' : '\n'
     await appendFile(file, `${separator}${JSON.stringify(figures)}\n`)
   } catch (error) {
-    throw fileError('keep the measurement', file, error)
+    const { message, hint } = fileError('keep this run for later comparison', file, error)
+    onNote(`${message}. ${hint ?? ''}`)
   }
   const before = lastAlike(readHistory(text), figures)
   return before === null ? null : compare(before, figures)
+}
+
+function emptyWhenMissing(error: unknown): string {
+  if (errnoOf(error) === 'ENOENT') return ''
+  throw error
 }

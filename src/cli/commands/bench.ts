@@ -2,10 +2,11 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { fileError, Oss20bdError } from '../../errors.ts'
+import { historyFile } from '../bench/history-file.ts'
 import type { BenchPlan } from '../bench/measure.ts'
 import { plotBench } from '../bench/plot.ts'
 import { renderBench, type ShownBench } from '../bench/render-bench.ts'
-import { historyFile, runBench } from '../bench/run-bench.ts'
+import { runBench } from '../bench/run-bench.ts'
 import { cancellable } from '../chat/cancellable.ts'
 import { type Context, defineCommand, print, say } from '../command.ts'
 import { paintFor } from '../paint.ts'
@@ -75,7 +76,7 @@ async function show(context: Context, shown: ShownBench): Promise<void> {
   // A file or a pipe has no edge.
   const width = context.stdout.isTTY === true ? (process.stdout.columns ?? 80) : Infinity
   for (const line of renderBench(shown, paint, width)) print(context, line)
-  print(context, paint.dim(`All runs: ${historyFile(context)}`))
+  print(context, paint.dim(`All runs: ${historyFile(context.paths)}`))
 }
 
 async function writePlot(context: Context, file: string, shown: ShownBench): Promise<void> {
