@@ -183,20 +183,21 @@ async function compile(steps) {
   const old = at('node_modules', '.oss20bd-dist-old')
   const hash = sourceHash()
   fs.rmSync(fresh, { recursive: true, force: true })
-  await runStep({
-    command: process.execPath,
-    args: [
-      at('node_modules', 'typescript', 'bin', 'tsc'),
-      '-p',
-      'tsconfig.build.json',
-      '--noEmitOnError',
-      '--outDir',
-      fresh,
-    ],
-    failure: 'Cannot compile TypeScript',
-    progress: () => progress,
-    onLine: () => false,
-  })
+  const step = { command: process.execPath, progress: () => progress, onLine: () => false }
+  const tsc = at('node_modules', 'typescript', 'bin', 'tsc')
+  const page = path.join(fresh, 'dashboard')
+  await Promise.all([
+    runStep({
+      ...step,
+      args: [tsc, '-p', 'tsconfig.build.json', '--noEmitOnError', '--outDir', fresh],
+      failure: 'Cannot compile TypeScript',
+    }),
+    runStep({
+      ...step,
+      args: [at('scripts', 'build-dashboard.mjs'), page],
+      failure: 'Cannot build the dashboard',
+    }),
+  ])
   fs.writeFileSync(path.join(fresh, '.stamp'), hash)
   fs.rmSync(old, { recursive: true, force: true })
   if (fs.existsSync(at('dist'))) fs.renameSync(at('dist'), old)
@@ -206,13 +207,14 @@ async function compile(steps) {
 }
 
 function sourceHash() {
-  const sources = fs
-    .readdirSync(at('src'), { recursive: true, withFileTypes: true })
+  const sources = ['src', 'dashboard']
+    .flatMap((folder) => fs.readdirSync(at(folder), { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
     .map((entry) => path.join(entry.parentPath, entry.name))
     .toSorted()
   return hashOf([
     ...sources,
+    at('scripts', 'build-dashboard.mjs'),
     at('tsconfig.json'),
     at('tsconfig.build.json'),
     at('package-lock.json'),

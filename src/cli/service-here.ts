@@ -40,12 +40,12 @@ const PLACES = new Set(['XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'X
 
 const FALLBACK_LIMIT_MS = 60_000
 
-export function serviceOf(platform: NodeJS.Platform): Service {
+function serviceOf(platform: NodeJS.Platform): Service {
   return platform === 'darwin' ? launchd : systemd
 }
 
 /** Tests on Linux drive launchd's side with a stand-in. */
-export function platformOf({ env }: Pick<Context, 'env'>): NodeJS.Platform {
+function platformOf({ env }: Pick<Context, 'env'>): NodeJS.Platform {
   return env['OSS20BD_TEST_PLATFORM'] === 'darwin' ? 'darwin' : process.platform
 }
 
@@ -121,7 +121,10 @@ async function specOf(
 ): Promise<ServiceSpec> {
   const { root, configFile, flags, paths } = context
   // A config that cannot be read must not hinder the end of what runs; install reads it again and says so.
-  const limitMs = await readSettled(context).then(({ config }) => stopLimitMs(config), fallbackLimit)
+  const limitMs = await readSettled(context).then(
+    ({ config }) => stopLimitMs(config),
+    fallbackLimit,
+  )
   return {
     scope,
     user,

@@ -36,6 +36,7 @@ export interface Config {
     readonly wakeGapMs: number
   }
   readonly power: { readonly keepAwake: boolean }
+  readonly notify: { readonly desktop: boolean }
   /** `auto`: by the size of the machine. */
   readonly idle: { readonly unloadAfterMs: number | 'auto' | 'off' }
   readonly proxy: {

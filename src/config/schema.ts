@@ -145,6 +145,12 @@ export const SETTINGS = {
       'an answer that takes minutes should not be cut by idle sleep; the lid still puts it to sleep',
     description: 'Whether the machine is kept from idle sleep while a request is being answered',
   }),
+  'notify.desktop': boolean({
+    default: false,
+    reason: 'a window that nobody asked for disturbs; the journal has it all anyway',
+    description:
+      'Whether the desktop shows a notification when the engine has failed or memory is critical, and when it is over',
+  }),
   'idle.unloadAfter': text(
     z.union([z.enum(['auto', 'off']), durationValue('1s')]),
     '"auto", "off" or a duration with a unit (s, min, h) from 1s to 24h',

@@ -23,6 +23,7 @@ export function toConfig(values: SettingValues): Config {
     restart: restartOf(values),
     health: healthOf(values),
     power: { keepAwake: values['power.keepAwake'] },
+    notify: { desktop: values['notify.desktop'] },
     idle: { unloadAfterMs: values['idle.unloadAfter'] },
     proxy: proxyOf(values),
     memory: memoryOf(values),

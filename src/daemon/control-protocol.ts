@@ -7,7 +7,8 @@ import type { ExitCause } from '../engine.ts'
  * stops the engine and keeps the port; `POST /unload` gives its memory back until a request comes,
  * `POST /load` takes it again without one;
  * `POST /shutdown` ends the daemon. The POSTs answer 202 with a Status. `GET /requests?recent=N` answers a
- * RequestsAnswer, `POST /cancel?id=ID` answers `{ cancelled }`.
+ * RequestsAnswer, `POST /cancel?id=ID` answers `{ cancelled }`. `POST /dashboard-link` answers `{ url }`,
+ * which opens the dashboard with its buttons, once.
  * Errors are `{ error: { message, hint } }` with status 400 or above.
  */
 export type ControlVerb = 'start' | 'restart' | 'stop-engine' | 'unload' | 'load' | 'shutdown'

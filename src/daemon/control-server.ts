@@ -16,6 +16,8 @@ export interface ControlServerOptions {
   readonly requests: (recent: number) => RequestsAnswer
   /** False when no open request has this id. */
   readonly cancel: (id: string) => boolean
+  /** A one-time link to the dashboard with its buttons. */
+  readonly dashboardLink: () => string
 }
 
 export interface ControlServer {
@@ -71,6 +73,9 @@ async function answer(
   }
   if (method === 'POST' && pathname === '/cancel') {
     return send(response, 200, { cancelled: options.cancel(searchParams.get('id') ?? '') })
+  }
+  if (method === 'POST' && pathname === '/dashboard-link') {
+    return send(response, 200, { url: options.dashboardLink() })
   }
   const verb = pathname.slice(1)
   if (method === 'POST' && isVerb(verb)) {

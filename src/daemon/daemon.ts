@@ -3,6 +3,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AwakeClock, createAwakeClock, type WakeGap } from '../awake-clock.ts'
 import type { Clock } from '../clock.ts'
+import { createNotifier, type Notifier } from '../host/notifications.ts'
+import type { Paths } from '../config/paths.ts'
 import { offerEngines } from '../host/oom-order.ts'
 import type { WriteJournal } from '../journal.ts'
 import { assertSafeBind } from '../proxy/access-policy.ts'
@@ -14,7 +16,7 @@ import type { Status } from './control-protocol.ts'
 import { type ControlServer, startControlServer } from './control-server.ts'
 import { carryOut } from './control-verbs.ts'
 import type { DaemonOptions } from './daemon-options.ts'
-import { createMetrics, type Metrics } from './metrics/metrics.ts'
+import { createMetrics } from './metrics/metrics.ts'
 import { buildParts, type Parts, recordFile } from './parts.ts'
 import { readStatus } from './read-status.ts'
 import { boundServiceOutput } from './service-output.ts'
@@ -35,52 +37,59 @@ export async function startDaemon(given: DaemonOptions): Promise<Daemon> {
   const { config, paths, log } = given
   assertSafeBind(config.proxy.host, readTokens(join(paths.home, TOKENS)).length > 0)
   const ending = new AbortController()
-  const clock = awakeClock(given, (gap) => tellWake(gap, given, parts.supervisor))
+  const clock = awakeClock(given, (gap) => tellWake(gap, options, parts.supervisor))
   const metrics = createMetrics(given.version)
-  const options: DaemonOptions = { ...given, clock, journal: counted(given.journal, metrics) }
-  await endLeftEngine(options)
+  const notifier = notifierOf(given)
+  const show: WriteJournal = (event) => parts.dashboard.tellEvent(event)
+  const journal = told(given.journal, [metrics.countEvent, show, notifier.tell])
+  const options: DaemonOptions = { ...given, clock, journal }
   const startedAtMs = clock.monotonicMs()
   // Nobody asks before the port listens, and then its address is known.
   const status = (): Promise<Status> => readStatus(options, { url, startedAtMs, ...parts })
   const parts = buildParts(options, { status, metrics }, ending.signal)
+  await endLeftEngine(options)
   const { supervisor, proxy } = parts
   const { url } = await proxy.listen()
-  const control = await openControl(options, parts, status).catch(async (error: unknown) => {
-    await proxy.close()
-    throw error
-  })
+  const control = await openControl(options, parts, status, url)
   log.info('listening', { url, control: paths.controlSocket, pid: process.pid })
   const watching = Promise.all([clock.run(ending.signal), watch(given, parts, ending.signal)])
   const service = watchService(given, clock, supervisor)
   supervisor.start()
   service.ready()
-  return {
-    url,
-    stop: async () => {
-      service.stopping()
-      supervisor.stop()
-      await untilDown(supervisor)
-      ending.abort()
-      await closeDoors(parts, control)
-      await watching
-      await forgetEngine(recordFile(paths))
-      await rm(paths.engineSocket, { force: true })
-      await service.close()
-      metrics.close()
-      log.info('stopped')
-    },
+  const stop = async (): Promise<void> => {
+    service.stopping()
+    await endEngine(supervisor)
+    ending.abort()
+    await closeDoors(parts, control)
+    await watching
+    await removeTraces(paths)
+    await Promise.all([service.close(), notifier.close()])
+    metrics.close()
+    log.info('stopped')
   }
+  return { url, stop }
+}
+
+async function endEngine(supervisor: Supervisor): Promise<void> {
+  supervisor.stop()
+  await untilDown(supervisor)
+}
+
+async function removeTraces(paths: Paths): Promise<void> {
+  await forgetEngine(recordFile(paths))
+  await rm(paths.engineSocket, { force: true })
 }
 
 /** All that goes on beside the engine and the port. */
 async function watch(
   options: DaemonOptions,
-  { memory, supervisor }: Parts,
+  { memory, supervisor, dashboard }: Parts,
   ending: AbortSignal,
 ): Promise<void> {
   const { paths, log } = options
   await Promise.all([
     memory.run(ending),
+    dashboard.run(ending),
     boundServiceOutput({ ...options, folder: paths.logs }, ending),
     offerEngines(supervisor, { platform: process.platform, log }, ending),
   ])
@@ -110,10 +119,16 @@ function watchService(
   })
 }
 
-function openControl(
+function notifierOf({ config, clock, log }: DaemonOptions): Notifier {
+  return createNotifier({ platform: process.platform, desktop: config.notify.desktop, clock, log })
+}
+
+/** The port is closed again when it cannot. */
+async function openControl(
   options: DaemonOptions,
-  { supervisor, requests, memory }: Parts,
+  { supervisor, requests, memory, dashboard, proxy }: Parts,
   status: () => Promise<Status>,
+  url: string,
 ): Promise<ControlServer> {
   return startControlServer({
     socketPath: options.paths.controlSocket,
@@ -126,6 +141,10 @@ function openControl(
       totals: requests.totals(),
     }),
     cancel: (id) => requests.cancel(id),
+    dashboardLink: () => dashboard.makeLink(url),
+  }).catch(async (error: unknown) => {
+    await proxy.close()
+    throw error
   })
 }
 
@@ -141,10 +160,10 @@ async function endLeftEngine({ paths, clock, journal, log }: DaemonOptions): Pro
   log.warn(event.message, { ...event.facts, hint: event.hint })
 }
 
-/** The journal tells all that happens, so what is counted is what it is told. */
-function counted(journal: WriteJournal, { countEvent }: Metrics): WriteJournal {
+/** The journal tells all that happens, so what is counted and shown is what it is told. */
+function told(journal: WriteJournal, listeners: readonly WriteJournal[]): WriteJournal {
   return (event) => {
-    countEvent(event)
+    for (const listen of listeners) listen(event)
     journal(event)
   }
 }

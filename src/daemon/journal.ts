@@ -68,7 +68,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
 }
 
 /** With all that a reader relies on, and no more than fits. */
-function bounded(event: NewJournalEvent, at: Date): JournalEvent {
+export function bounded(event: NewJournalEvent, at: Date): JournalEvent {
   const { kind, message, hint = null, facts = {}, evidence = [] } = event
   return {
     at: at.toISOString(),

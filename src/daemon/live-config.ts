@@ -55,7 +55,7 @@ export function changedSections(
   before: Config,
   after: Config,
 ): { readonly live: readonly string[]; readonly waiting: readonly string[] } {
-  const sections: readonly (keyof Config)[] = [...liveSections, 'proxy', 'power', 'log']
+  const sections: readonly (keyof Config)[] = [...liveSections, 'proxy', 'power', 'notify', 'log']
   const changed = sections.filter(
     (section) => JSON.stringify(before[section]) !== JSON.stringify(after[section]),
   )

@@ -7,11 +7,13 @@ import type { Snapshot } from './metrics/state-metrics.ts'
 export interface PagesOptions {
   readonly metrics: Metrics
   readonly snapshot: () => Promise<Snapshot>
+  /** All below `/oss20bd/`. */
+  readonly dashboard: () => { readonly servePage: ServePage }
 }
 
 export function createPages(options: PagesOptions): ServePage {
   return (path, req, res) => {
-    if (path !== '/metrics') return false
+    if (path !== '/metrics') return options.dashboard().servePage(path, req, res)
     if (isRead(req, res)) void sendMetrics(options, req, res)
     return true
   }

@@ -19,9 +19,12 @@ import { Supervisor } from '../supervisor/supervisor.ts'
 import type { SupervisorOptions } from '../supervisor/supervisor-options.ts'
 import { TOKENS } from '../token-files.ts'
 import type { Status } from './control-protocol.ts'
+import { carryOut } from './control-verbs.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { llamaOptions, supervisorSettings } from './engine-settings.ts'
 import { upstreamOf } from './engine-upstream.ts'
+import { builtPage } from './dashboard/assets.ts'
+import { Dashboard } from './dashboard/dashboard.ts'
 import { createDeathExplainer } from './explain-death.ts'
 import { createLiveConfig, type LiveConfig } from './live-config.ts'
 import { MemoryParts } from './memory-parts.ts'
@@ -30,6 +33,7 @@ import type { Snapshot } from './metrics/state-metrics.ts'
 import { createPages } from './pages.ts'
 import { findPortHolder } from './port-holder.ts'
 import { Preflight } from './preflight.ts'
+import { eitherChanged } from './until-change.ts'
 
 /** What the parts share once they are built. */
 export interface Parts {
@@ -40,6 +44,7 @@ export interface Parts {
   readonly requests: RequestLog
   readonly keepAwake: KeepAwake
   readonly memory: MemoryParts
+  readonly dashboard: Dashboard
 }
 
 /** What watches them from outside. */
@@ -73,9 +78,10 @@ export function buildParts(
     drain: () => drainAndCut(proxy, live.current()),
     explainDeath: (death) => deaths.explain(death),
   })
+  const snapshot = (): Promise<Snapshot> => snapshotOf(status, memory, supervisor)
   const proxy = createProxyServer({
     ...publicPort(options, requests),
-    page: createPages({ metrics, snapshot: () => snapshotOf(status, memory, supervisor) }),
+    page: createPages({ metrics, snapshot, dashboard: () => dashboard }),
     upstream: upstreamSource(supervisor, () => memory.headroom.obstacle, clock),
     onAnswer: (answer) => tellAnswer(answer, supervisor),
     onBusy: (isBusy) => {
@@ -85,10 +91,29 @@ export function buildParts(
   })
   const parts = { live, preflight, supervisor, proxy, requests, keepAwake }
   const memory: MemoryParts = memoryOf(options, parts)
-  return { ...parts, memory }
+  const dashboard: Dashboard = dashboardOf(options, { ...parts, memory }, snapshot)
+  return { ...parts, memory, dashboard }
 }
 
-function memoryOf(options: DaemonOptions, parts: Omit<Parts, 'memory'>): MemoryParts {
+function dashboardOf(
+  options: DaemonOptions,
+  { requests, supervisor, memory }: Omit<Parts, 'dashboard'>,
+  snapshot: () => Promise<Snapshot>,
+): Dashboard {
+  const { paths, clock, log } = options
+  return new Dashboard({
+    page: builtPage,
+    logs: paths.logs,
+    changed: (signal) => eitherChanged(supervisor, memory.headroom, signal),
+    act: (verb) => carryOut(verb, supervisor, options),
+    snapshot,
+    requests,
+    clock,
+    log,
+  })
+}
+
+function memoryOf(options: DaemonOptions, parts: Omit<Parts, 'memory' | 'dashboard'>): MemoryParts {
   return new MemoryParts({ ...options, ...parts, config: () => parts.live.current() })
 }
 

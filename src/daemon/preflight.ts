@@ -8,6 +8,7 @@ import type { ExitReason } from '../engine.ts'
 import { Oss20bdError } from '../errors.ts'
 import type { WriteJournal } from '../journal.ts'
 import { assertExecutable, readEngineVersion } from '../llama/engine-info.ts'
+import { missingFlags, readHelp, tooOld } from '../llama/probe-flags.ts'
 import { checkModelFile, type ModelFileCheck } from '../model/model-file.ts'
 import type { PreflightVerdict } from '../supervisor/supervisor-options.ts'
 import { llamaOptions } from './engine-settings.ts'
@@ -41,8 +42,10 @@ export class Preflight {
   /** As they were when last looked at, so that no change falls between a look and the watch. */
   #seen: Fingerprints = new Map()
   #wasGood = false
-  /** The fingerprint of the engine file that was last asked for its version. */
-  #versionOf: string | undefined
+  /** The fingerprint of the engine file that was last asked what it is. */
+  #askedOf: string | undefined
+  /** Those of our flags that it lacks. */
+  #missingFlags: readonly string[] = []
 
   constructor(options: PreflightOptions) {
     this.#options = options
@@ -109,12 +112,14 @@ export class Preflight {
     }
     // Also when another one was put in its place.
     const found = this.#seen.get(path)
-    if (found !== this.#versionOf || this.engineVersion === null) {
-      this.engineVersion = (await readEngineVersion(file))?.version ?? null
-      this.#versionOf = found
+    if (found !== this.#askedOf || this.engineVersion === null) {
+      const [version, help] = await Promise.all([readEngineVersion(file), readHelp(file)])
+      this.engineVersion = version?.version ?? null
+      this.#missingFlags = missingFlags(help)
+      this.#askedOf = found
     }
     this.engineFile = file
-    return null
+    return tooOld(file, this.#missingFlags)
   }
 
   async #checkModel(path: string): Promise<ExitReason | null> {

@@ -115,9 +115,9 @@ function placeInCopy(root: string, place: string): string {
   const within = relative(root, place)
   if (!within.startsWith('..')) return within
   const segments = place.split(sep)
-  return segments
-    .slice(segments.indexOf('node_modules', root.split(sep).indexOf('node_modules')))
-    .join(sep)
+  // A checkout in a workspace has its libraries above it without being within a node_modules itself.
+  const from = Math.max(0, root.split(sep).indexOf('node_modules'))
+  return segments.slice(segments.indexOf('node_modules', from)).join(sep)
 }
 
 interface Manifest {

@@ -6,7 +6,7 @@ import type { Owner, Step } from './step.ts'
 type Places = Pick<ServiceSpec, 'folders'>
 
 /** Holds all that the service runs; nothing else is in it. */
-export function serviceFolder({ folders }: Places): string {
+function serviceFolder({ folders }: Places): string {
   return join(folders.home, 'service')
 }
 
@@ -37,7 +37,7 @@ function programFolder(places: Places, name: string): string {
 }
 
 /** As root the files are still the user's: the daemon runs as that user. */
-export function ownerOf({ scope, user }: Pick<ServiceSpec, 'scope' | 'user'>): Owner {
+function ownerOf({ scope, user }: Pick<ServiceSpec, 'scope' | 'user'>): Owner {
   return scope === 'system' ? user.uid : null
 }
 

@@ -3,7 +3,7 @@ import type { CommandResult } from './run-command.ts'
 import type { Failure } from './step.ts'
 
 /** bootout: it is not loaded. */
-export const NOT_LOADED = 3
+const NOT_LOADED = 3
 /** print, kickstart, bootout: no such service. */
 export const NO_SERVICE = 113
 /** bootout goes on in the background; kickstart finds it under way. */

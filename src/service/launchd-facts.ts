@@ -41,6 +41,8 @@ export interface LaunchdFacts {
   /** The model file, links followed. */
   readonly model: string
   readonly home: string
+  /** Where the models are kept. */
+  readonly models: string
   readonly services: readonly ListedService[]
   /** Other plists that start an oss20bd. */
   readonly others: readonly { readonly file: string; readonly label: string }[]
@@ -49,7 +51,7 @@ export interface LaunchdFacts {
   readonly portHolder: { readonly pid: number; readonly name: string } | null
 }
 
-export interface PlistFile {
+interface PlistFile {
   readonly read: ReadPlist | null
   /** Not a link, the user's own, nobody else may write to it. */
   readonly isSafe: boolean
@@ -60,6 +62,7 @@ export interface PlistFile {
 export interface LaunchdQuestions {
   readonly spec: ServiceSpec
   readonly model: string
+  readonly models: string
   readonly port: number
   readonly portHolder: LaunchdFacts['portHolder']
   readonly run: RunCommand
@@ -88,6 +91,7 @@ export async function gatherLaunchd(asked: LaunchdQuestions): Promise<LaunchdFac
     logFolder: { path: spec.folders.logs, isThere: await isReadable(spec.folders.logs) },
     model: await realpath(asked.model).catch(() => asked.model),
     home: spec.user.home,
+    models: asked.models,
     others: await otherPlists(spec),
     port: asked.port,
     portHolder: asked.portHolder,

@@ -1,15 +1,25 @@
 /** What can be wrong with the service on a Mac: one judge for each. Pure. */
-import { sep } from 'node:path'
 import { type Finding, type Judge, judgeAll } from '../finding.ts'
-import { HOMEBREW_PREFIX } from './install-refusal.ts'
 import type { LaunchdFacts } from './launchd-facts.ts'
+import {
+  logFolderMissing,
+  nodeGone,
+  oldProgram,
+  oldVersion,
+  plistChanged,
+  plistGone,
+  plistUnsafe,
+  privateModel,
+  programGone,
+  shimGone,
+  wrongProcessType,
+} from './launchd-files.ts'
+import { homebrewService, leftover, portTaken } from './launchd-neighbours.ts'
 
 const INSTALL = 'oss20bd install'
 const LOGIN_ITEMS = 'open "x-apple.systempreferences:com.apple.LoginItems-Settings.extension"'
 /** No such domain; a domain that does not do this. */
-const NO_SESSION: readonly (number | null)[] = [112, 125]
-/** Reading there needs a permission that a service is never asked for. */
-const PRIVATE_FOLDERS = ['Documents', 'Desktop', 'Downloads']
+const NO_SESSION: ReadonlySet<number | null> = new Set([112, 125])
 
 export function judgeLaunchd(facts: LaunchdFacts): readonly Finding[] {
   return judgeAll(JUDGES, facts)
@@ -41,7 +51,7 @@ const JUDGES: readonly Judge<LaunchdFacts>[] = [
 ]
 
 function noSession({ domainCode, fileVault, target, plist }: LaunchdFacts): Finding | null {
-  if (plist === null || !NO_SESSION.includes(domainCode)) return null
+  if (plist === null || !NO_SESSION.has(domainCode)) return null
   const vault = fileVault === true ? ', and FileVault keeps it so until somebody logs in' : ''
   return {
     id: 'no-session',
@@ -125,204 +135,11 @@ function onDemandOnly({ onDemandOnly: only, printed }: LaunchdFacts): Finding | 
 function wrongProgram({ printed, shim, plistFile }: LaunchdFacts): Finding | null {
   if (printed === null) return null
   const { program, path } = printed
-  const isOther = (is: string | null, wanted: string): boolean => is !== null && is !== wanted
-  if (!isOther(program, shim.file) && !isOther(path, plistFile)) return null
+  if ((program ?? shim.file) === shim.file && (path ?? plistFile) === plistFile) return null
   return {
     id: 'wrong-program',
     what: `launchd runs another program under the name of the service: ${program ?? 'unknown'}`,
     why: `it was loaded from ${path ?? 'unknown'}`,
     mend: INSTALL,
   }
-}
-
-function plistGone({ printed, plist, plistFile }: LaunchdFacts): Finding | null {
-  if (printed === null || plist !== null) return null
-  return {
-    id: 'plist-gone',
-    what: 'The service will not come back after a login: its plist is missing',
-    why: `${plistFile} is not there`,
-    mend: INSTALL,
-  }
-}
-
-function plistUnsafe({ plist, plistFile }: LaunchdFacts): Finding | null {
-  if (plist === null || (plist.isSafe && plist.read !== null)) return null
-  return {
-    id: 'plist-unsafe',
-    what: 'launchd will refuse the plist at the next login',
-    why: `${plistFile} ${plist.read === null ? 'is no plist' : 'is a link, not yours, or others may write to it'}`,
-    mend: INSTALL,
-  }
-}
-
-/** launchd goes by what it read when the plist was loaded. */
-function plistChanged({ plist, printed }: LaunchdFacts): Finding | null {
-  if (printed === null || plist?.read == null) return null
-  const differing = differencesFrom(plist.read, printed)
-  if (differing.length === 0) return null
-  return {
-    id: 'plist-changed',
-    what: 'The plist was changed after it was loaded: launchd goes by the old one',
-    why: `these differ: ${differing.join(', ')}`,
-    mend: 'oss20bd restart --daemon',
-  }
-}
-
-type Read = NonNullable<NonNullable<LaunchdFacts['plist']>['read']>
-
-function differencesFrom(read: Read, printed: NonNullable<LaunchdFacts['printed']>): string[] {
-  const same = (shown: number | null, written: number | null): boolean =>
-    shown === null || written === null || shown === written
-  const shown = printed.arguments
-  return [
-    ...(shown.length === 0 || shown.join('\n') === read.programArguments.join('\n')
-      ? []
-      : ['ProgramArguments']),
-    ...(same(printed.exitTimeoutSeconds, read.exitTimeOut) ? [] : ['ExitTimeOut']),
-    ...(same(printed.minimumRuntimeSeconds, read.throttleInterval) ? [] : ['ThrottleInterval']),
-    ...(environmentIsSame(read, printed) ? [] : ['EnvironmentVariables']),
-  ]
-}
-
-/** launchd shows more variables than the plist has. */
-function environmentIsSame(
-  read: Read,
-  { environment }: NonNullable<LaunchdFacts['printed']>,
-): boolean {
-  const written = Object.entries(read.environment)
-  return environment.size === 0 || written.every(([name, value]) => environment.get(name) === value)
-}
-
-function wrongProcessType({ printed, plist }: LaunchdFacts): Finding | null {
-  const spawn = printed?.spawnType ?? null
-  const isWritten = plist?.read == null || plist.read.processType === 'Interactive'
-  if (isWritten && (spawn === null || spawn.startsWith('interactive'))) return null
-  return {
-    id: 'wrong-process-type',
-    what: 'macOS slows the daemon and its engine down as work that nobody waits for',
-    why: `spawn type ${spawn ?? 'unknown'}, ProcessType ${plist?.read?.processType ?? 'not set'}; it must be Interactive`,
-    mend: INSTALL,
-  }
-}
-
-function oldVersion({ plist }: LaunchdFacts): Finding | null {
-  if (plist === null || plist.read === null || plist.differing.length === 0) return null
-  return {
-    id: 'old-plist',
-    what: 'The plist is of another version of oss20bd',
-    why: `these keys differ from what this version writes: ${plist.differing.join(', ')}`,
-    mend: INSTALL,
-  }
-}
-
-function oldProgram({ program, wantedProgram, plist }: LaunchdFacts): Finding | null {
-  if (plist === null || program === null || !program.isThere) return null
-  const name = program.folder.split(sep).at(-1) ?? ''
-  if (name === wantedProgram) return null
-  return {
-    id: 'old-program',
-    what: 'The service runs another version than this command',
-    why: `it runs ${name}, this is ${wantedProgram}`,
-    mend: INSTALL,
-  }
-}
-
-function shimGone({ shim, plist }: LaunchdFacts): Finding | null {
-  if (plist === null || shim.isThere) return null
-  return {
-    id: 'shim-gone',
-    what: 'The program that launchd starts is missing',
-    why: `${shim.file} is not there, or may not be run`,
-    mend: INSTALL,
-  }
-}
-
-function programGone({ program, plist }: LaunchdFacts): Finding | null {
-  if (plist === null || program?.isThere === true) return null
-  return {
-    id: 'program-gone',
-    what: "The service's copy of oss20bd is missing",
-    why: `${program?.folder ?? 'the record of it'} is not there`,
-    mend: INSTALL,
-  }
-}
-
-function nodeGone({ node, plist }: LaunchdFacts): Finding | null {
-  if (plist === null || node?.isThere === true) return null
-  return {
-    id: 'node-gone',
-    what: 'The Node of the installation is gone: at each start another one is looked for',
-    why: `${node?.file ?? 'the record of it'} is not there`,
-    mend: INSTALL,
-  }
-}
-
-function logFolderMissing({ logFolder, plist }: LaunchdFacts): Finding | null {
-  if (plist === null || logFolder.isThere) return null
-  return {
-    id: 'log-folder-missing',
-    what: 'The folder of the logs is missing: launchd will not start the service (78)',
-    why: `${logFolder.path} is not there`,
-    mend: INSTALL,
-  }
-}
-
-function privateModel({ model, home, plist }: LaunchdFacts): Finding | null {
-  const folders = [...PRIVATE_FOLDERS.map((name) => `${home}${sep}${name}`), '/Volumes']
-  const folder = folders.find((one) => model.startsWith(`${one}${sep}`))
-  if (folder === undefined || plist === null) return null
-  const name = model.split(sep).at(-1) ?? ''
-  return {
-    id: 'private-model',
-    what: 'macOS lets no service read the model where it is, and does not ask',
-    why: `${model} is in ${folder}, which privacy protection closes`,
-    mend: `mv ${quoted(model)} ${quoted(`${home}/Library/Application Support/oss20bd/models/${name}`)}`,
-  }
-}
-
-function homebrewService({ services }: LaunchdFacts): Finding | null {
-  const label = `${HOMEBREW_PREFIX}oss20bd`
-  if (!services.some((one) => one.label === label)) return null
-  return {
-    id: 'homebrew-service',
-    what: 'Homebrew runs oss20bd as a service too: the two fight over the port',
-    why: `launchctl list names ${label}`,
-    mend: 'brew services stop oss20bd',
-  }
-}
-
-function leftover({ others }: LaunchdFacts): Finding | null {
-  const other = others.find(({ label }) => !label.startsWith(HOMEBREW_PREFIX))
-  if (other === undefined) return null
-  return {
-    id: 'leftover',
-    what: `Another service starts oss20bd too: ${other.label}`,
-    why: `${other.file} names it`,
-    mend: `launchctl bootout gui/$(id -u)/${other.label}; rm ${quoted(other.file)}`,
-  }
-}
-
-function portTaken({ portHolder, printed, port, services }: LaunchdFacts): Finding | null {
-  if (portHolder === null || portHolder.pid === printed?.pid) return null
-  const { pid, name } = portHolder
-  const label = services.find((one) => one.pid === pid)?.label ?? null
-  return {
-    id: 'port-taken',
-    what: `Another program has the port ${port}: ${label ?? name}`,
-    why: `${name} (pid ${pid}) listens on it`,
-    mend: mendPort(label, pid, name, port),
-  }
-}
-
-function mendPort(label: string | null, pid: number, name: string, port: number): string {
-  if (label?.startsWith(HOMEBREW_PREFIX) === true) {
-    return `brew services stop ${label.slice(HOMEBREW_PREFIX.length)}`
-  }
-  if (/oss20bd/.test(label ?? name))
-    return label === null ? `kill ${pid}` : `launchctl remove ${label}`
-  return `oss20bd install --set proxy.port=${port + 1}`
-}
-
-function quoted(path: string): string {
-  return `'${path.replaceAll("'", `'\\''`)}'`
 }

@@ -71,6 +71,8 @@ export interface ReadPlist {
 }
 
 export function readPlist(text: string): ReadPlist | null {
+  // The parser complains on stderr of anything else: of a binary one too, as apps write them.
+  if (!/<plist[^>]*>[^]*<\/plist>\s*$/.test(text)) return null
   try {
     const dict = asDict(parse(text))
     const command = dict['ProgramArguments']

@@ -30,14 +30,14 @@ export interface ServiceSpec {
  * The service runs a copy of this package: `npm install` of another version then changes nothing under a
  * daemon that runs, and the copy before is there to go back to.
  */
-export interface Program {
+interface Program {
   /** The folder of the package that runs now. */
   readonly from: string
   /** Version and content, as `0.1.0-1f2e3d4c`: the same program has the same name. */
   readonly name: string
 }
 
-export interface ServiceFolders {
+interface ServiceFolders {
   /** Of the config, the models and the shim. */
   readonly home: string
   readonly logs: string

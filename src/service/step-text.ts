@@ -35,6 +35,6 @@ export function stepBody(step: Step): readonly string[] {
 }
 
 /** As a shell reads it back. */
-function quote(word: string): string {
+export function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }

@@ -70,7 +70,7 @@ export interface WaitStep {
 }
 
 /** The last answer of a program to why the step failed. Pure. */
-export type Explain = (result: CommandResult) => Failure
+type Explain = (result: CommandResult) => Failure
 
 /** `message` is a reason ("the service is disabled"), `hint` what to do. */
 export interface Failure {

@@ -1,9 +1,9 @@
 /** A user of a Mac as far as Linux can play one: a home, the launchctl stand-in on PATH, the real CLI and daemon. */
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { delimiter, dirname } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import type { TestContext } from 'vitest'
@@ -11,13 +11,13 @@ import { askDaemon } from '../../src/cli/control-client.ts'
 import { systemClock } from '../../src/clock.ts'
 import type { Status } from '../../src/daemon/control-protocol.ts'
 import { writeTestModel } from '../../src/model/test-model.ts'
-import { copyProgram } from '../../src/service/copy-program.ts'
-import { binFile, freePort } from './cli.ts'
+import { copyProgram, programName } from '../../src/service/copy-program.ts'
+import { freePort } from './cli.ts'
 import { configText } from './daemon-scene.ts'
 import { puppetFile } from './puppet.ts'
 import { tempDir, type TempDir } from './temp-dir.ts'
 
-const standIns = fileURLToPath(new URL('../stand-ins/', import.meta.url))
+export const standIns: string = fileURLToPath(new URL('../stand-ins/', import.meta.url))
 
 /** What launchd is told to be like: see test/stand-ins/launchd.mjs. */
 export interface World {
@@ -41,32 +41,72 @@ export interface Ended {
   readonly stderr: string
 }
 
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
 const patienceMs = 20_000
 const lookEveryMs = 25
 
-export async function launchdScene(
-  onTestFinished: TestContext['onTestFinished'],
-  { secondMs = 20 }: { readonly secondMs?: number } = {},
-): Promise<LaunchdScene> {
+/** What many scenes run: copied once, because thousands of small files take seconds. */
+export interface Package {
+  readonly folder: string
+  /** As the copy that `oss20bd install` makes of it. */
+  readonly name: string
+}
+
+/** This package, whole, in a folder where nobody compiles anew meanwhile. */
+export async function copyPackage(to: string): Promise<Package> {
+  await copyProgram({ kind: 'copy-program', from: root, to, owner: null })
+  return { folder: to, name: await programName(to) }
+}
+
+/** The same with other files; they share what is not changed. */
+export async function changedPackage(
+  from: Package,
+  to: string,
+  files: Readonly<Record<string, string>>,
+): Promise<Package> {
+  await cloneFolder(from.folder, to)
+  for (const [name, text] of Object.entries(files)) {
+    await rm(join(to, name))
+    await writeFile(join(to, name), text)
+  }
+  return { folder: to, name: await programName(to) }
+}
+
+async function cloneFolder(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true })
+  await execa('cp', [process.platform === 'darwin' ? '-Rc' : '-al', from, to])
+}
+
+export interface LaunchdSceneOptions {
+  readonly onTestFinished: TestContext['onTestFinished']
+  readonly package: Package
+  /** How long one of launchd's seconds is. */
+  readonly secondMs?: number
+  /** Whether the copy of the program is there from an earlier time: `install` then is quick. */
+  readonly isCopied?: boolean
+}
+
+export async function launchdScene(options: LaunchdSceneOptions): Promise<LaunchdScene> {
+  const { onTestFinished, secondMs = 20, isCopied = true } = options
   const home = await tempDir()
   onTestFinished(() => home[Symbol.asyncDispose]())
   await mkdir(home.file('oss', 'models'), { recursive: true })
   await writeTestModel(home.file('oss', 'models', 'current'), { template: '<|channel|>' })
   const port = await freePort()
-  await writeFile(
-    home.file('oss', 'config.toml'),
-    configText({ 'proxy.port': port, 'engine.path': puppetFile, 'engine.drainTimeout': '5s' }),
-  )
-  const socket = home.file('launchd.sock')
-  const uid = process.getuid?.() ?? 0
-  const launchd = fork(`${standIns}launchd.mjs`, [JSON.stringify({ socket, uid, secondMs })])
+  const scene = new LaunchdScene(home, port, options)
+  await scene.configure({})
+  if (isCopied) await scene.putCopy(options.package)
+  const launchd = fork(`${standIns}launchd.mjs`, [
+    JSON.stringify({ socket: scene.socket, uid: scene.uid, secondMs }),
+  ])
   const gone = once(launchd, 'exit')
   onTestFinished(async () => {
     launchd.kill('SIGTERM')
     await gone
   })
   await once(launchd, 'message')
-  return new LaunchdScene(home, port, socket)
+  return scene
 }
 
 export class LaunchdScene {
@@ -74,23 +114,46 @@ export class LaunchdScene {
   readonly url: string
   readonly plist: string
   readonly target: string
-  readonly #socket: string
+  readonly socket: string
+  readonly uid: number
+  readonly port: number
+  readonly #package: Package
+  readonly #onTestFinished: TestContext['onTestFinished']
 
-  constructor(home: TempDir, port: number, socket: string) {
+  constructor(home: TempDir, port: number, options: LaunchdSceneOptions) {
     this.home = home
+    this.port = port
     this.url = `http://127.0.0.1:${port}`
+    this.uid = process.getuid?.() ?? 0
     this.plist = home.file('Library', 'LaunchAgents', 'dev.oss20bd.daemon.plist')
-    this.target = `gui/${process.getuid?.() ?? 0}/dev.oss20bd.daemon`
-    this.#socket = socket
+    this.target = `gui/${this.uid}/dev.oss20bd.daemon`
+    this.socket = home.file('launchd.sock')
+    this.#package = options.package
+    this.#onTestFinished = options.onTestFinished
   }
 
-  /** Runs the command of this checkout. */
+  /** Writes the config anew. */
+  async configure(config: Readonly<Record<string, unknown>>): Promise<void> {
+    const usual = {
+      'proxy.port': this.port,
+      'engine.path': puppetFile,
+      'engine.drainTimeout': '5s',
+    }
+    await writeFile(this.home.file('oss', 'config.toml'), configText({ ...usual, ...config }))
+  }
+
+  /** As `oss20bd install` of that package would. */
+  async putCopy({ folder, name }: Package): Promise<void> {
+    await cloneFolder(folder, this.home.file('oss', 'service', 'programs', name))
+  }
+
   oss20bd(...args: readonly string[]): Promise<Ended> {
-    return this.oss20bdOf(binFile, ...args)
+    return this.oss20bdOf(this.#package, ...args)
   }
 
   /** Runs the command of another package. */
-  async oss20bdOf(bin: string, ...args: readonly string[]): Promise<Ended> {
+  async oss20bdOf({ folder }: Package, ...args: readonly string[]): Promise<Ended> {
+    const bin = join(folder, 'bin', 'oss20bd')
     const { exitCode, stdout, stderr } = await execa(process.execPath, [bin, ...args], {
       reject: false,
       extendEnv: false,
@@ -99,13 +162,24 @@ export class LaunchdScene {
     return { exitCode: exitCode ?? null, stdout, stderr }
   }
 
+  /** A daemon that nobody's service runs; gone when the test ends. */
+  daemon(): ChildProcess {
+    const bin = join(this.#package.folder, 'bin', 'oss20bd')
+    const child = spawn(process.execPath, [bin, 'daemon', '--background'], {
+      env: this.environment(),
+      stdio: 'ignore',
+    })
+    this.#onTestFinished(() => void child.kill('SIGKILL'))
+    return child
+  }
+
   environment(): Record<string, string> {
     return {
       PATH: [standIns, dirname(process.execPath), '/usr/bin', '/bin'].join(delimiter),
       HOME: this.home.path,
       OSS20BD_HOME: this.home.file('oss'),
       OSS20BD_TEST_PLATFORM: 'darwin',
-      LAUNCHD_STAND_IN: this.#socket,
+      LAUNCHD_STAND_IN: this.socket,
     }
   }
 
@@ -128,7 +202,7 @@ export class LaunchdScene {
   }
 
   async #tell(request: object): Promise<string> {
-    const socket = connect(this.#socket)
+    const socket = connect(this.socket)
     socket.write(`${JSON.stringify(request)}\n`)
     let answer = ''
     for await (const chunk of socket) answer += String(chunk)
@@ -165,17 +239,5 @@ export class LaunchdScene {
     })
     await response.text()
     return response.status
-  }
-
-  /** Another package folder with the same program. */
-  async package(name: string): Promise<string> {
-    const to = this.home.file(name)
-    await copyProgram({
-      kind: 'copy-program',
-      from: fileURLToPath(new URL('../..', import.meta.url)),
-      to,
-      owner: null,
-    })
-    return to
   }
 }

@@ -32,6 +32,13 @@ for (const name of fs.readdirSync('src')) {
 }
 `
 
+// The page has tests of its own.
+const page = `
+import fs from 'node:fs'
+fs.mkdirSync(process.argv[2], { recursive: true })
+fs.writeFileSync(process.argv[2] + '/index.html', 'page')
+`
+
 const bin = `#!/usr/bin/env node
 const say = () => console.log('oss20bd ' + process.argv.slice(2).join(' '))
 if (process.argv[2] === 'wait') {
@@ -48,12 +55,14 @@ beforeEach(() => {
   project = fs.mkdtempSync(path.join(tmpdir(), 'boot strap '))
   fs.cpSync(scripts, inProject('scripts'), { recursive: true })
   fs.mkdirSync(inProject('src'))
+  fs.mkdirSync(inProject('dashboard'))
   fs.mkdirSync(inProject('bin'))
   fs.mkdirSync(inProject('tools'))
   const files = {
     'tools/npm': npm,
     'tsc.cjs': tsc,
     'bin/oss20bd': bin,
+    'scripts/build-dashboard.mjs': page,
     'src/one.ts': 'one',
     'tsconfig.json': '{}',
     'tsconfig.build.json': '{}',
@@ -124,7 +133,7 @@ describe('preparing a checkout', () => {
     await run([])
 
     expect(newCalls()).toEqual(['tsc'])
-    expect(fs.readdirSync(inProject('dist')).toSorted()).toEqual(['.stamp', 'two.js'])
+    expect(fs.readdirSync(inProject('dist')).toSorted()).toEqual(['.stamp', 'dashboard', 'two.js'])
   })
 
   it('installs again after a change of the lock file', async () => {

@@ -121,7 +121,11 @@ function failed(verb, code) {
     verb === 'bootstrap' && code === 5
       ? 'Try re-running the command as root for richer errors.\n'
       : ''
-  return answer(code, '', `${VERB_NAMES[verb] ?? verb} failed: ${code}: ${TEXTS[code]}\n${richer}`)
+  return answer(
+    code,
+    '',
+    `${VERB_NAMES[verb] ?? verb} failed: ${code}: ${TEXTS[code] ?? 'Unknown error'}\n${richer}`,
+  )
 }
 
 function notFound(target) {

@@ -36,6 +36,7 @@ async function launchdFacts(
   return gatherLaunchd({
     spec,
     model: config.model.path ?? join(context.paths.models, 'current'),
+    models: context.paths.models,
     port,
     // One that `oss20bd start` made is no stranger.
     portHolder: holder?.pid === found.backgroundPid ? null : holder,

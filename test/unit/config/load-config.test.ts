@@ -68,6 +68,7 @@ describe('the defaults', () => {
         wakeGapMs: 60_000,
       },
       power: { keepAwake: true },
+      notify: { desktop: false },
       idle: { unloadAfterMs: 'auto' },
       proxy: {
         host: '127.0.0.1',

@@ -137,8 +137,12 @@ describe('a step that fails', () => {
 
   test('what the background start throws is a failure, a bug is thrown on', async () => {
     const step: Step = { kind: 'start-background' }
-    const failing = (error: Error): CarryOutDoors =>
-      rig({}, { startInBackground: () => Promise.reject(error) }).doors
+    const failing = (error: Error): CarryOutDoors => {
+      const startInBackground = async (): Promise<void> => {
+        throw error
+      }
+      return rig({}, { startInBackground }).doors
+    }
     const expected = new Oss20bdError('port-taken', 'Cannot listen', { hint: 'h' })
     expect(await carryOut(plan([step]), failing(expected))).toMatchObject({
       failure: { message: 'Cannot listen', hint: 'h' },

@@ -1,0 +1,25 @@
+/** What the page is told, live: types only, shared by the daemon and the page. */
+import type { RequestsAnswer } from '../../request-record.ts'
+import type { Status } from '../control-protocol.ts'
+import type { Sample } from './sample.ts'
+
+/**
+ * `GET /oss20bd/feed` sends: `now` at once, at each change and every two seconds; `journal`, the newest
+ * events, oldest first, at once; `event`, each one as it comes. Nothing of what was asked or answered is in them.
+ */
+export interface Now {
+  readonly status: Status
+  readonly requests: RequestsAnswer
+  readonly sample: Sample
+  /** Viewers that were let go because they did not read. */
+  readonly droppedViewers: number
+}
+
+/** `GET /oss20bd/history?minutes=N` answers: one row per sample, oldest first, the values in the order of the names. */
+export interface HistoryAnswer {
+  readonly names: readonly string[]
+  readonly rows: readonly (readonly (number | null)[])[]
+}
+
+/** `POST /oss20bd/act/VERB`, behind a session. */
+export type PageVerb = 'start' | 'restart' | 'unload' | 'load'
