@@ -88,9 +88,13 @@ export async function serviceElsewhere(
   const home = join(platform === 'darwin' ? '/Users' : '/home', name)
   const user = { name, uid: uid === 0 ? 501 : uid, home }
   const { home: folder, logs } = resolvePaths(platform, home, {})
-  const spec = await specOf(context, service, scope, user)
-  const environment = { ...spec.environment, HOME: home }
-  return { context, service, spec: { ...spec, folders: { home: folder, logs }, environment } }
+  // What says where things are here says nothing there.
+  const env = Object.fromEntries(
+    Object.entries(context.env).filter(([name]) => !/^(?:XDG_|OSS20BD_(?:HOME|CACHE)$)/.test(name)),
+  )
+  const spec = await specOf({ ...context, env }, service, scope, user)
+  const node = platform === 'darwin' ? '/opt/homebrew/bin/node' : '/usr/bin/node'
+  return { context, service, spec: { ...spec, node, folders: { home: folder, logs } } }
 }
 
 function self(): ServiceSpec['user'] {

@@ -1,5 +1,5 @@
 /** What `oss20bd doctor` finds of a service on a Mac, and what `--dry-run --for` prints on any machine. */
-import { chmod, rm, symlink, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, type TestContext } from 'vitest'
 import {
@@ -127,7 +127,8 @@ test('a daemon that dies again and again, and a model that macOS keeps from a se
   const scene = await launchdScene({ onTestFinished, package: own, secondMs: 2000 })
   expect(await scene.oss20bd('install')).toMatchObject({ exitCode: 0 })
   const model = scene.home.file('Downloads', 'it.gguf')
-  await rm(scene.home.file('oss', 'models', 'current'))
+  await mkdir(scene.home.file('Downloads'))
+  await rename(scene.home.file('oss', 'models', 'current'), model)
   await symlink(model, scene.home.file('oss', 'models', 'current'))
   await writeFile(scene.home.file('oss', 'service', 'oss20bd'), '#!/bin/sh\nexit 1\n')
   process.kill((await scene.status()).daemon.pid, 'SIGKILL')

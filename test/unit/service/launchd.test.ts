@@ -69,13 +69,16 @@ describe('the plist', () => {
     expect(reasoned).toBe(keys)
   })
 
-  test.runIf(canCheck)("Debian's plistutil reads it", () => {
-    const written = fillPlist(macSpec())
-    const binary = spawnSync('plistutil', ['-i', '-', '-f', 'bin'], { input: written })
-    expect([binary.status, binary.stdout.subarray(0, 8).toString()]).toEqual([0, 'bplist00'])
-    const back = spawnSync('plistutil', ['-i', '-', '-f', 'xml'], { input: binary.stdout })
-    expect(parse(back.stdout.toString())).toEqual(parse(written))
-  })
+  test.runIf(canCheck)(
+    "Debian's plistutil reads it (left out where libplist-utils is missing)",
+    () => {
+      const written = fillPlist(macSpec())
+      const binary = spawnSync('plistutil', ['-i', '-', '-f', 'bin'], { input: written })
+      expect([binary.status, binary.stdout.subarray(0, 8).toString()]).toEqual([0, 'bplist00'])
+      const back = spawnSync('plistutil', ['-i', '-', '-f', 'xml'], { input: binary.stdout })
+      expect(parse(back.stdout.toString())).toEqual(parse(written))
+    },
+  )
 
   test('keys that an older version wrote otherwise are named, settings of a person are not', () => {
     const now = fillPlist(macSpec())
