@@ -90,7 +90,9 @@ export async function serviceElsewhere(
   const { home: folder, logs } = resolvePaths(platform, home, {})
   // What says where things are here says nothing there.
   const env = Object.fromEntries(
-    Object.entries(context.env).filter(([name]) => !/^(?:XDG_|OSS20BD_(?:HOME|CACHE)$)/.test(name)),
+    Object.entries(context.env).filter(
+      ([variable]) => !/^(?:XDG_|OSS20BD_(?:HOME|CACHE)$)/.test(variable),
+    ),
   )
   const spec = await specOf({ ...context, env }, service, scope, user)
   const node = platform === 'darwin' ? '/opt/homebrew/bin/node' : '/usr/bin/node'

@@ -23,13 +23,13 @@ export interface MemoryNeed {
   readonly uncounted: readonly string[]
 }
 
-export interface GpuPart {
+interface GpuPart {
   readonly weightBytes: number
   readonly cacheBytes: number
   readonly computeBytes: number
 }
 
-export interface HostPart extends GpuPart {
+interface HostPart extends GpuPart {
   /** The logits as they are handed out. */
   readonly outputBytes: number
   /** At most: conversations that lost their slot. */

@@ -7,7 +7,7 @@ export interface Budget {
   readonly gpu: GpuBudget | null
 }
 
-export interface MemoryBudget {
+interface MemoryBudget {
   /** What the engine and all other apps share. */
   readonly totalBytes: number
   readonly source: 'physical' | 'config' | 'asked'
@@ -16,7 +16,7 @@ export interface MemoryBudget {
   readonly usableBytes: number
 }
 
-export interface GpuBudget {
+interface GpuBudget {
   /** What the system lets the GPU hold; null = not known, so that nothing is held against it. */
   readonly limitBytes: number | null
   readonly source: 'engine' | 'asked'

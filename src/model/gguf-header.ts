@@ -16,7 +16,7 @@ export interface GgufHeader {
   readonly tensors: readonly GgufTensorInfo[]
 }
 
-export interface GgufTensorInfo {
+interface GgufTensorInfo {
   readonly name: string
   /** ggml's number of the type: 0 F32, 8 Q8_0, 39 MXFP4. */
   readonly type: number

@@ -17,7 +17,7 @@ import { configText } from './daemon-scene.ts'
 import { puppetFile } from './puppet.ts'
 import { tempDir, type TempDir } from './temp-dir.ts'
 
-export const standIns: string = fileURLToPath(new URL('../stand-ins/', import.meta.url))
+const standIns: string = fileURLToPath(new URL('../stand-ins/', import.meta.url))
 
 /** What launchd is told to be like: see test/stand-ins/launchd.mjs. */
 export interface World {
