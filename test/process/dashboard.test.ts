@@ -99,6 +99,7 @@ describe.skipIf(isMissing)(`in Chromium${leftOut}`, () => {
     await until(page, '#facts', 'Restarts1')
     await until(page, '#state-word', 'ready')
     await until(page, '#journal', 'Start it again')
+    expect(await page.locator('#facts').textContent()).toContain('Restarts1')
   })
 
   test('comes back by itself after the daemon was killed and started again', async ({
@@ -116,6 +117,7 @@ describe.skipIf(isMissing)(`in Chromium${leftOut}`, () => {
     await until(page, '#link', 'Live')
     await until(page, '#facts', /up \d+ (ms|s)/)
     await until(page, '#state-word', 'ready')
+    expect(await page.locator('#link').textContent()).toBe('Live')
   })
 
   test('what the engine and apps say is text, whatever they say', async ({ onTestFinished }) => {
