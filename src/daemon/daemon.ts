@@ -5,6 +5,7 @@ import { type AwakeClock, createAwakeClock, type WakeGap } from '../awake-clock.
 import type { Clock } from '../clock.ts'
 import { createNotifier, type Notifier } from '../host/notifications.ts'
 import type { Paths } from '../config/paths.ts'
+import { messageOf } from '../errors.ts'
 import { offerEngines } from '../host/oom-order.ts'
 import type { WriteJournal } from '../journal.ts'
 import { assertSafeBind } from '../proxy/access-policy.ts'
@@ -87,12 +88,27 @@ async function watch(
   ending: AbortSignal,
 ): Promise<void> {
   const { paths, log } = options
-  await Promise.all([
-    memory.run(ending),
-    dashboard.run(ending),
-    boundServiceOutput({ ...options, folder: paths.logs }, ending),
-    offerEngines(supervisor, { platform: process.platform, log }, ending),
-  ])
+  const chores = {
+    'the watch on memory': memory.run(ending),
+    'the dashboard': dashboard.run(ending),
+    'the bound on the output of the service': boundServiceOutput(
+      { ...options, folder: paths.logs },
+      ending,
+    ),
+    'the order for the OOM killer': offerEngines(
+      supervisor,
+      { platform: process.platform, log },
+      ending,
+    ),
+  }
+  // None of them is worth the port: one that fails is told, and the rest goes on.
+  await Promise.all(
+    Object.entries(chores).map(([what, chore]) =>
+      chore.catch((error: unknown) => {
+        log.error(`${what} ended by a fault`, { error: messageOf(error) })
+      }),
+    ),
+  )
 }
 
 async function closeDoors({ proxy, keepAwake }: Parts, control: ControlServer): Promise<void> {

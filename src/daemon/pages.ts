@@ -1,5 +1,7 @@
 /** What the public port answers for the daemon itself. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { messageOf } from '../errors.ts'
+import type { Logger } from '../log.ts'
 import type { ServePage } from '../proxy/proxy-options.ts'
 import type { Metrics } from './metrics/metrics.ts'
 import type { Snapshot } from './metrics/state-metrics.ts'
@@ -7,6 +9,7 @@ import type { Snapshot } from './metrics/state-metrics.ts'
 export interface PagesOptions {
   readonly metrics: Metrics
   readonly snapshot: () => Promise<Snapshot>
+  readonly log: Pick<Logger, 'error'>
   /** All below `/oss20bd/`. */
   readonly dashboard: () => { readonly servePage: ServePage }
 }
@@ -14,7 +17,12 @@ export interface PagesOptions {
 export function createPages(options: PagesOptions): ServePage {
   return (path, req, res) => {
     if (path !== '/metrics') return options.dashboard().servePage(path, req, res)
-    if (isRead(req, res)) void sendMetrics(options, req, res)
+    if (!isRead(req, res)) return true
+    void sendMetrics(options, req, res).catch((error: unknown) => {
+      options.log.error('the metrics failed', { error: messageOf(error) })
+      if (res.headersSent) res.destroy()
+      else res.writeHead(500, { 'Content-Length': 0 }).end()
+    })
     return true
   }
 }

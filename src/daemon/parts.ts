@@ -81,7 +81,7 @@ export function buildParts(
   const snapshot = (): Promise<Snapshot> => snapshotOf(status, memory, supervisor)
   const proxy = createProxyServer({
     ...publicPort(options, requests),
-    page: createPages({ metrics, snapshot, dashboard: () => dashboard }),
+    page: createPages({ metrics, snapshot, log, dashboard: () => dashboard }),
     upstream: upstreamSource(supervisor, () => memory.headroom.obstacle, clock),
     onAnswer: (answer) => tellAnswer(answer, supervisor),
     onBusy: (isBusy) => {

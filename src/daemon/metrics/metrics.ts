@@ -64,8 +64,10 @@ function createLoopMetrics(registry: Registry, loop: IntervalHistogram): () => v
   })
   return () => {
     for (const [percentile, rank] of Object.entries(percentiles)) {
-      const lateNs = loop.count === 0 ? 0 : loop.percentile(rank) - resolutionMs * 1e6
-      delay.set({ percentile }, Math.max(0, lateNs) / 1e9)
+      const lateNs = loop.percentile(rank) - resolutionMs * 1e6
+      // Two readings within one interval: nothing is known of the time between.
+      if (loop.count === 0) delay.remove({ percentile })
+      else delay.set({ percentile }, Math.max(0, lateNs) / 1e9)
     }
     loop.reset()
     const { user, system } = process.cpuUsage()
