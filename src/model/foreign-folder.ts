@@ -47,7 +47,7 @@ export function judgeFolder(
   const of = config?.architecture ?? config?.modelType ?? null
   const model = of === null ? '' : ` of ${of}`
   const what = `it is a folder of ${weights}${model}, weights for Python, which llama.cpp cannot read`
-  return { what, hint: wayToGguf(path, config?.modelType ?? null) }
+  return { what, hint: wayToGguf(config?.modelType ?? null) }
 }
 
 function weightsIn(names: readonly string[]): string | null {
@@ -58,11 +58,10 @@ function weightsIn(names: readonly string[]): string | null {
   return null
 }
 
-function wayToGguf(path: string, modelType: string | null): string {
-  const convert = `oss20bd convert ${JSON.stringify(path)} OUT.gguf`
+function wayToGguf(modelType: string | null): string {
   return modelType === 'gpt_oss'
-    ? `Run \`oss20bd pull\`: it gets gpt-oss-20b as GGUF (11.3 GiB); or convert it: ${convert}`
-    : `Convert it: ${convert}; or look for its GGUF: oss20bd pull OWNER/REPO-GGUF`
+    ? 'Run `oss20bd pull`: it gets gpt-oss-20b as GGUF (11.3 GiB)'
+    : 'Get it as GGUF, which most models are published in as well: oss20bd pull OWNER/REPO-GGUF'
 }
 
 async function readConfig(file: string): Promise<FolderConfig | null> {

@@ -13,7 +13,7 @@ export const START_BYTES = 512
 
 const PULL = 'oss20bd pull'
 const GET_GGUF = `Run \`${PULL}\` for gpt-oss-20b, or \`${PULL} OWNER/REPO\` for another model as GGUF`
-const CONVERT = `Run \`${PULL}\` for gpt-oss-20b, or convert it: oss20bd convert FOLDER OUT.gguf`
+const AS_GGUF = `Run \`${PULL}\` for gpt-oss-20b, or get another model as GGUF: ${PULL} OWNER/REPO-GGUF`
 const AGAIN = `Download the file itself: \`${PULL}\` gets gpt-oss-20b and checks it`
 
 /** null for a GGUF, and for bytes that are nothing known. */
@@ -132,7 +132,7 @@ function safetensors(start: Buffer): Foreign | null {
   const length = start.readBigUInt64LE(0)
   if (length < 2n || length > 100_000_000n) return null
   const what = 'it is a safetensors file, weights for Python (transformers, MLX, vLLM)'
-  return { kind: 'not-gguf', what, hint: CONVERT }
+  return { kind: 'not-gguf', what, hint: AS_GGUF }
 }
 
 /** The number with which `torch.save` began before it wrote zip archives, as a pickle spells it. */
@@ -146,7 +146,7 @@ function pytorch(start: Buffer): Foreign | null {
   const old = start.subarray(0, OLD_TORCH.length).equals(OLD_TORCH)
   const form = inZip ? 'zip' : old ? 'old' : 'pickle'
   const what = `it is a PyTorch file (${form} format, as pytorch_model.bin or consolidated.00.pth), weights for Python`
-  return { kind: 'not-gguf', what, hint: CONVERT }
+  return { kind: 'not-gguf', what, hint: AS_GGUF }
 }
 
 /** A version, then the name of what it holds as length and text. */

@@ -61,25 +61,25 @@ describe('recognise', () => {
       'safetensors',
       Buffer.concat([u64(5000), text('{"__metadata__":{}}')]),
       'a safetensors file',
-      'oss20bd convert',
+      'oss20bd pull OWNER/REPO-GGUF',
     ],
     [
       'pytorch_model.bin',
       text('PK\x03\x04....\0\0archive/data.pkl'),
       'PyTorch file (zip format',
-      'oss20bd convert',
+      'oss20bd pull OWNER/REPO-GGUF',
     ],
     [
       'old torch.save',
       Buffer.from('80028a0a6cfc9c46f9206aa85019', 'hex'),
       'PyTorch file (old format',
-      'oss20bd convert',
+      'oss20bd pull OWNER/REPO-GGUF',
     ],
     [
       'pickle',
       Buffer.from('80049500000000', 'hex'),
       'PyTorch file (pickle format',
-      'oss20bd convert',
+      'oss20bd pull OWNER/REPO-GGUF',
     ],
     [
       'model.bin of CTranslate2',
@@ -132,7 +132,7 @@ test.each<[string, readonly string[], string | null, string, string]>([
     ['config.json', 'model.safetensors'],
     'llama',
     'safetensors of GptOss',
-    'oss20bd convert "/m" OUT.gguf',
+    'oss20bd pull OWNER/REPO-GGUF',
   ],
   [
     'model.bin with config.json',
@@ -146,7 +146,7 @@ test.each<[string, readonly string[], string | null, string, string]>([
     ['config.json', 'pytorch_model-00001-of-00002.bin'],
     null,
     'PyTorch files',
-    'oss20bd convert',
+    'oss20bd pull OWNER/REPO-GGUF',
   ],
   ['a GGUF in it', ['README.md', 'x.gguf'], null, '1 GGUF file, the file is needed', '"/m/x.gguf"'],
   ['nothing', [], null, 'it is a folder', 'oss20bd pull'],
@@ -189,7 +189,13 @@ const tensors = (type: number, sizeBytes: number) => [
 
 test.each<[string, string, number, string, string]>([
   ['a 16-bit gpt-oss', 'gpt-oss', 30, 'it is a 16-bit GGUF, not quantized', 'oss20bd pull'],
-  ['another 16-bit GGUF', 'llama', 1, 'it is a 16-bit GGUF, not quantized', 'oss20bd quantize'],
+  [
+    'another 16-bit GGUF',
+    'llama',
+    1,
+    'it is a 16-bit GGUF, not quantized',
+    'oss20bd pull OWNER/REPO:Q4_K_M',
+  ],
   ['a large quantized model', 'llama', 12, 'its weights take 39.1 GiB', 'Q4_K_M'],
 ])('%s that cannot fit is told', (_title, architecture, type, what, hint) => {
   const header = { architecture, tensors: tensors(type, 42e9) }
