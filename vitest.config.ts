@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
+/** In CI a test of real processes is tried once more: the machine is shared. `npm test` names each that needed it. */
+const retry = process.env['CI'] === undefined ? 0 : 1
+
 /**
  * `unit` mirrors src/ and takes seconds. `process` starts real children (the puppet engine, the built
  * CLI); `engine` needs the compiled llama-server. Those two run one file at a time: two cores are few.
@@ -13,6 +16,7 @@ export default defineConfig({
           name: 'process',
           include: ['test/process/**/*.test.ts'],
           fileParallelism: false,
+          retry,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
@@ -22,6 +26,7 @@ export default defineConfig({
           name: 'engine',
           include: ['test/engine/**/*.test.ts'],
           fileParallelism: false,
+          retry,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

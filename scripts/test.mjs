@@ -27,6 +27,7 @@ const status = await runAttached(
 )
 const counts = readReport()
 fs.rmSync(home, { recursive: true, force: true })
+for (const test of counts.secondTry) console.log(`Passed on the second try: ${test}`)
 console.log(`Left out: ${counts.leftOut.length === 0 ? 'nothing' : counts.leftOut.join('; ')}`)
 console.log(`${counts.passed} passed, ${counts.failed} failed`)
 process.exitCode = counts.failed > 0 ? status || 1 : status
@@ -46,7 +47,7 @@ function readReport() {
   try {
     json = JSON.parse(fs.readFileSync(report, 'utf8'))
   } catch {
-    return { passed: 0, failed: 1, leftOut: [] }
+    return { passed: 0, failed: 1, leftOut: [], secondTry: [] }
   }
   const broken = json.testResults.filter(
     (file) =>
@@ -57,6 +58,7 @@ function readReport() {
     passed: json.numPassedTests,
     failed: failed === 0 && status !== 0 ? 1 : failed,
     leftOut: process.argv.length > 2 ? [] : skippedTests(json),
+    secondTry: secondTries(json),
   }
 }
 
@@ -65,5 +67,14 @@ function skippedTests(json) {
     file.assertionResults
       .filter((test) => test.status !== 'passed' && test.status !== 'failed')
       .map((test) => test.fullName),
+  )
+}
+
+/** With the first line of why the first try failed. */
+function secondTries(json) {
+  return json.testResults.flatMap((file) =>
+    file.assertionResults
+      .filter((test) => test.status === 'passed' && test.failureMessages.length > 0)
+      .map((test) => `${test.fullName}: ${test.failureMessages[0].split('\n', 1)[0]}`),
   )
 }
