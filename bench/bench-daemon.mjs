@@ -15,7 +15,7 @@ const PROBE = new URL('loop-delay.mjs', import.meta.url)
 const REFERENCE = fileURLToPath(new URL('reference.mjs', import.meta.url))
 const ENGINE = fileURLToPath(new URL('../test/fixtures/bench-engine.mjs', import.meta.url))
 /** As src/cli/spawn-daemon.ts starts it. */
-const NODE_FLAGS = ['--max-semi-space-size=2']
+const NODE_FLAGS = ['--max-semi-space-size=2', '--v8-pool-size=1']
 const STOP_WITHIN_MS = 20_000
 const WAIT_MS = 30_000
 

@@ -20,7 +20,7 @@ import { writeTestModel } from '../dist/model/test-model.js'
 
 const BIN = fileURLToPath(new URL('../bin/oss20bd', import.meta.url))
 /** As src/cli/spawn-daemon.ts starts it. */
-const NODE_FLAGS = ['--max-semi-space-size=2']
+const NODE_FLAGS = ['--max-semi-space-size=2', '--v8-pool-size=1']
 const STOP_WITHIN_MS = 20_000
 const READY_WITHIN_MS = 60_000
 export const SLOTS = 4

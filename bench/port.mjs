@@ -19,7 +19,7 @@ import { cpuSeconds, median, quantile } from './numbers.mjs'
 const PROBE = new URL('loop-delay.mjs', import.meta.url)
 const REFERENCE = fileURLToPath(new URL('reference.mjs', import.meta.url))
 /** As src/cli/spawn-daemon.ts starts it. */
-const NODE_FLAGS = ['--max-semi-space-size=2']
+const NODE_FLAGS = ['--max-semi-space-size=2', '--v8-pool-size=1']
 const SLOTS = 4
 const WARM_UP_TOKENS = 1000
 const START_MS = 60_000

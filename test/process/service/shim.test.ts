@@ -79,7 +79,7 @@ test('the recorded Node runs the program, with its arguments and little young me
   await putNode(dir.file('brew', 'bin', 'node'))
   await put(dir.file('service', 'node-path'), `${dir.file('my node', 'node')}\n`)
   expect(await started(dir)).toBe(
-    `${dir.file('my node', 'node')} --max-semi-space-size=2 ${dir.file('package', 'bin', 'oss20bd')} daemon --service`,
+    `${dir.file('my node', 'node')} --max-semi-space-size=2 --v8-pool-size=1 ${dir.file('package', 'bin', 'oss20bd')} daemon --service`,
   )
 })
 
