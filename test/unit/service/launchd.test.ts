@@ -32,7 +32,7 @@ describe('the plist', () => {
       ExitTimeOut: 60,
       AbandonProcessGroup: false,
       ProcessType: 'Interactive',
-      SoftResourceLimits: { NumberOfFiles: 8192 },
+      SoftResourceLimits: { NumberOfFiles: 16384 },
       Umask: 63,
       EnvironmentVariables: {
         PATH: '/opt/homebrew/bin:/usr/bin:/bin',
