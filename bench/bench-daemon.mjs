@@ -4,12 +4,11 @@ import { once } from 'node:events'
 import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync } from 'node:fs'
 import { rmSync, statSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
-import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { connectProbe, freePort } from './local.mjs'
 
 const PROBE = new URL('loop-delay.mjs', import.meta.url)
 const REFERENCE = fileURLToPath(new URL('reference.mjs', import.meta.url))
@@ -197,27 +196,6 @@ async function spawnDaemon({ root, home, port, engine }) {
     throw new Error(`The daemon does not run: ${JSON.stringify(report)}\n${said}`)
   }
   return child
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-async function connectProbe(path) {
-  const socket = connect(path)
-  await once(socket, 'connect')
-  socket.on('error', () => undefined)
-  const lines = createInterface({ input: socket })
-  return async (command) => {
-    const line = once(lines, 'line')
-    socket.write(`${JSON.stringify(command)}\n`)
-    return JSON.parse((await line)[0])
-  }
 }
 
 /** Ballast until nothing fits. */

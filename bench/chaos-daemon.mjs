@@ -11,12 +11,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import http from 'node:http'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { watchDaemon } from '../dist/cli/control-client.js'
 import { writeTestModel } from '../dist/model/test-model.js'
+import { freePort } from './local.mjs'
 
 const BIN = fileURLToPath(new URL('../bin/oss20bd', import.meta.url))
 /** As src/cli/spawn-daemon.ts starts it. */
@@ -141,15 +141,6 @@ async function spawnDaemon(home, port) {
   child.kill('SIGKILL')
   const said = readFileSync(join(home, 'daemon.out'), 'utf8')
   throw new Error(`The daemon does not run: ${JSON.stringify(report)}\n${said}`)
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** The engine as the daemon tells it: `now()` is `{ pid, state }`, and `onChange` hears of each change. */

@@ -8,12 +8,12 @@ import { once } from 'node:events'
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync } from 'node:fs'
 import { realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { connectProbe, freePort } from './local.mjs'
 import { cpuSeconds, median, quantile } from './numbers.mjs'
 
 const PROBE = new URL('loop-delay.mjs', import.meta.url)
@@ -215,27 +215,6 @@ async function endGently(child) {
   const gone = once(child, 'exit')
   child.kill('SIGTERM')
   await Promise.race([gone, sleep(STOP_WITHIN_MS, undefined, { ref: false })])
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-async function connectProbe(path) {
-  const socket = connect(path)
-  await once(socket, 'connect')
-  socket.on('error', () => undefined)
-  const lines = createInterface({ input: socket })
-  return async (command) => {
-    const line = once(lines, 'line')
-    socket.write(`${JSON.stringify(command)}\n`)
-    return JSON.parse((await line)[0])
-  }
 }
 
 async function untilAnswer(target) {

@@ -7,7 +7,10 @@ const SYSTEM_BYTES = 4 * GIB
 const FREE_FLOOR_BYTES = 1.2 * GIB
 const DISK_BYTES_PER_SECOND = 400 * 2 ** 20
 
-const UNKNOWN = {
+/** A reading of which nothing is known. */
+export const UNKNOWN = {
+  atMs: 0,
+  unknown: {},
   totalBytes: null,
   availableBytes: null,
   freePercent: null,
@@ -47,7 +50,6 @@ export function createMac() {
       return {
         ...UNKNOWN,
         atMs,
-        unknown: {},
         totalBytes: TOTAL_BYTES,
         availableBytes,
         pressure: world.pressure ?? pressure,
@@ -74,7 +76,7 @@ function pressureAfter(before, share) {
 export function createRecording(rows) {
   return {
     read(atMs, index, engine) {
-      const row = { ...UNKNOWN, unknown: {}, ...rows[index].reading, atMs }
+      const row = { ...UNKNOWN, ...rows[index].reading, atMs }
       if (engine.footprintBytes() > 0 || row.footprintBytes === null) return row
       const { availableBytes, footprintBytes } = row
       return {

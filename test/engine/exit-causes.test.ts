@@ -1,33 +1,13 @@
 /** Deaths of the real llama-server, brought about on purpose, and what we make of them. */
 import { chmod, copyFile, readFile, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
 import got from 'got'
 import { describe, expect, it } from 'vitest'
 import type { Engine, EngineLine, ExitReason } from '../../src/engine.ts'
-import { createLlamaEngine, type LlamaEngineOptions } from '../../src/llama/llama-engine.ts'
 import { spawnEngine } from '../../src/supervisor/child.ts'
-import { tempDir, type TempDir } from '../helpers/temp-dir.ts'
-import { testEngineFolder, testModelFile } from '../helpers/test-engine.ts'
-
-const file = join(testEngineFolder(), 'bin', 'llama-server')
-
-function engineFor(dir: TempDir, change: Partial<LlamaEngineOptions> = {}): Engine {
-  const options: LlamaEngineOptions = {
-    file,
-    modelPath: dir.file('model.gguf'),
-    alias: 'gpt-oss-20b',
-    socketPath: dir.file('e.sock'),
-    contextTokens: 4096,
-    slots: 1,
-    cacheType: 'f16',
-    cacheRamMiB: 64,
-    extraArgs: [],
-    xdgConfigHome: dir.file('config'),
-    ...change,
-  }
-  return createLlamaEngine(options, { safeMode: false, contextHalvings: 0 })
-}
+import { engineFor } from '../helpers/engine-for.ts'
+import { tempDir } from '../helpers/temp-dir.ts'
+import { testModelFile } from '../helpers/test-engine.ts'
 
 /** The same engine, started by a shell that first takes away address space. */
 function limitedTo(engine: Engine, kibibytes: number): Engine {

@@ -8,28 +8,11 @@ import got from 'got'
 import { describe, expect, it } from 'vitest'
 import type { Engine, EngineLine, ExitReason } from '../../src/engine.ts'
 import { readEngineVersion } from '../../src/llama/engine-info.ts'
-import { createLlamaEngine, type LlamaEngineOptions } from '../../src/llama/llama-engine.ts'
-import { tempDir, type TempDir } from '../helpers/temp-dir.ts'
+import { engineFor } from '../helpers/engine-for.ts'
+import { tempDir } from '../helpers/temp-dir.ts'
 import { testEngineFolder, testModelFile } from '../helpers/test-engine.ts'
 
 const file = join(testEngineFolder(), 'bin', 'llama-server')
-
-function engineFor(dir: TempDir, change: Partial<LlamaEngineOptions>): Engine {
-  const options: LlamaEngineOptions = {
-    file,
-    modelPath: dir.file('model.gguf'),
-    alias: 'gpt-oss-20b',
-    socketPath: dir.file('e.sock'),
-    contextTokens: 4096,
-    slots: 1,
-    cacheType: 'f16',
-    cacheRamMiB: 64,
-    extraArgs: [],
-    xdgConfigHome: dir.file('config'),
-    ...change,
-  }
-  return createLlamaEngine(options, { safeMode: false, contextHalvings: 0 })
-}
 
 interface Run {
   readonly lines: EngineLine[]
