@@ -29,6 +29,13 @@ const engineSchema = z.object({
   lastExit: z.object({ cause: z.string(), message: z.string(), hint: z.string().nullable() }),
 })
 
+/** What root may read and write whatever the modes say would hide what a user sees: that power is left out. */
+function commandOf(file: string): [string, ...string[]] {
+  if (process.getuid?.() !== 0) return [file]
+  const less = '-dac_override,-dac_read_search'
+  return ['setpriv', `--bounding-set=${less}`, `--inh-caps=${less}`, file]
+}
+
 /** A home in which everything is right: an engine (the puppet) and a whole model. */
 async function goodHome(): Promise<Home> {
   const dir = await tempDir()
@@ -36,7 +43,8 @@ async function goodHome(): Promise<Home> {
   await mkdir(dir.file('models'))
   await writeTestModel(dir.file('models', 'current'), { template: '<|channel|>' })
   const oss20bd: Home['oss20bd'] = async (args, env = {}) => {
-    const { exitCode, stdout, stderr } = await execa(process.execPath, [binFile, ...args], {
+    const [file, ...before] = commandOf(process.execPath)
+    const { exitCode, stdout, stderr } = await execa(file, [...before, binFile, ...args], {
       reject: false,
       extendEnv: false,
       env: {
@@ -82,6 +90,15 @@ describe('the config', () => {
     expect(stderr).toMatch(/config\.toml.*folder/su)
   })
 
+  test('that may not be read', async () => {
+    const { dir, oss20bd } = await goodHome()
+    await writeFile(dir.file('config.toml'), '', { mode: 0o000 })
+    const { exitCode, stderr } = await oss20bd(['start'])
+    expect(exitCode).toBe(2)
+    expect(stderr).toMatch(/config\.toml.*permission/isu)
+    expect(stderr).not.toMatch(/EACCES|\n {4}at /u)
+  })
+
   test('text that is not TOML', async () => {
     const { dir, oss20bd } = await goodHome()
     await writeFile(dir.file('config.toml'), '[proxy\nport = 1\n')
@@ -118,6 +135,15 @@ describe('the model', () => {
     const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, { method: 'POST' })
     expect(response.status).toBe(503)
     expect(await response.text()).toContain(lastExit.message.slice(0, 20))
+  })
+
+  test('that may not be read: start says so, and how to allow it', async () => {
+    const { dir, oss20bd } = await goodHome()
+    await chmod(dir.file('models', 'current'), 0o000)
+    const { exitCode, stderr } = await oss20bd(['start'])
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(oneClearLine)
+    expect(stderr).toMatch(/permission|chmod/iu)
   })
 
   test('missing: start says how to get one', async () => {
@@ -172,6 +198,16 @@ describe('the places', () => {
     expect(exitCode).toBe(1)
     expect(stderr).toMatch(oneClearLine)
     expect(await readFile(dir.file('run'), 'utf8')).toContain('a file')
+  })
+
+  test('a home that may not be written', async () => {
+    const { dir, oss20bd } = await goodHome()
+    await chmod(dir.path, 0o500)
+    const { exitCode, stderr } = await oss20bd(['start'])
+    await chmod(dir.path, 0o700)
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(oneClearLine)
+    expect(stderr).toMatch(/permission/iu)
   })
 
   test('a home too long for a socket', async () => {
