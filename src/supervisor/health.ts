@@ -1,9 +1,9 @@
 /** Asks the engine over its socket: whether it has loaded (the fall-back), answers, and what it counts. */
-import { Agent } from 'node:http'
 import got, { type Got, TimeoutError } from 'got'
 import pRetry from 'p-retry'
 import type { Engine, EngineCounters } from '../engine.ts'
 import { messageOf } from '../errors.ts'
+import { overSocket } from '../unix-socket.ts'
 
 /** One answer to one token may take this long at the start: a cold 12 GB model pages in first. */
 const firstTokenTimeoutMs = 120_000
@@ -18,10 +18,10 @@ const slotsTimeoutMs = 1000
  * that do not announce themselves on stdout; the first look is half a second after the start.
  */
 export async function untilHealthy(engine: Engine, signal: AbortSignal): Promise<void> {
-  const client = clientFor(signal)
+  const client = clientFor(engine, signal)
   await pRetry(
     async () => {
-      const { statusCode } = await client.get(urlOf(engine, engine.healthPath), {
+      const { statusCode } = await client.get(urlOf(engine.healthPath), {
         timeout: { request: healthTimeoutMs },
       })
       if (statusCode !== 200) throw new Error(`status ${statusCode}`)
@@ -45,7 +45,7 @@ export async function askOneToken(
   signal: AbortSignal,
 ): Promise<TokenResult> {
   try {
-    const { statusCode } = await clientFor(signal).post(urlOf(engine, engine.canary.path), {
+    const { statusCode } = await clientFor(engine, signal).post(urlOf(engine.canary.path), {
       json: engine.canary.json,
       timeout: { request: timeoutMs },
     })
@@ -98,7 +98,7 @@ async function readText(
   signal: AbortSignal,
 ): Promise<string | null> {
   try {
-    const { statusCode, body } = await clientFor(signal).get(urlOf(engine, path), {
+    const { statusCode, body } = await clientFor(engine, signal).get(urlOf(path), {
       timeout: { request: timeoutMs },
     })
     return statusCode === 200 ? body : null
@@ -107,21 +107,18 @@ async function readText(
   }
 }
 
-/** The engine closes an idle connection after 5 s: one that is kept would break when it is needed. */
-const agent = { http: new Agent({ keepAlive: false }) }
-
-function clientFor(signal: AbortSignal): Got {
+function clientFor({ socketPath }: Engine, signal: AbortSignal): Got {
   return got.extend({
-    enableUnixSockets: true,
-    agent,
+    ...overSocket(socketPath),
     // p-retry is around it.
     retry: { limit: 0 },
     throwHttpErrors: false,
     signal,
-    headers: { host: 'localhost', 'user-agent': 'oss20bd' },
+    headers: { 'user-agent': 'oss20bd' },
   })
 }
 
-function urlOf(engine: Engine, path: string): string {
-  return `unix:${engine.socketPath}:${path}`
+/** Who answers there is settled by the socket. */
+function urlOf(path: string): string {
+  return `http://localhost${path}`
 }
