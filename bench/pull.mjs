@@ -62,6 +62,8 @@ async function measure(rounds) {
   const sha256 = sumOf()
   const signal = new AbortController().signal
   const times = { curl: [], curlSyncSum: [], pull: [], openssl: [], verify: [] }
+  // What a busy machine leaves as it is: the time on the clock depends on who else is at work.
+  const cpuSeconds = { curl: [], pull: [] }
   let peakRssBytes = 0
   const baseRssBytes = process.memoryUsage.rss()
   const sampler = setInterval(() => {
@@ -70,7 +72,11 @@ async function measure(rounds) {
   try {
     for (let round = 0; round < rounds; round += 1) {
       const byCurl = join(folder, 'curl.gguf')
-      const curlMs = timed(() => execFileSync('curl', ['-sS', '-o', byCurl, url]))
+      let cpu = 0
+      const curlMs = timed(() => {
+        cpu = childCpuSeconds('curl -sS -o "$0" "$1"', [byCurl, url])
+      })
+      cpuSeconds.curl.push(cpu)
       const syncMs = timed(() => execFileSync('sync', [byCurl]))
       const sumMs = timed(() => execFileSync('openssl', ['dgst', '-sha256', byCurl]))
       times.curl.push(curlMs)
@@ -81,7 +87,10 @@ async function measure(rounds) {
       await hashFile(byCurl, SIZE, () => undefined, signal)
       times.verify.push(performance.now() - startedAtMs)
       rmSync(byCurl)
+      const before = process.cpuUsage()
       times.pull.push(await pullOnce(pullModel, systemClock, folder, url, sha256, signal))
+      const { user, system } = process.cpuUsage(before)
+      cpuSeconds.pull.push((user + system) / 1e6)
       execFileSync('sync')
     }
   } finally {
@@ -89,7 +98,7 @@ async function measure(rounds) {
     server.disconnect()
     rmSync(folder, { recursive: true, force: true })
   }
-  report(times, baseRssBytes, peakRssBytes)
+  report(times, cpuSeconds, baseRssBytes, peakRssBytes)
 }
 
 async function pullOnce(pullModel, clock, folder, url, sha256, signal) {
@@ -127,10 +136,21 @@ function timed(work) {
   return performance.now() - startedAtMs
 }
 
-function report(times, baseRssBytes, peakRssBytes) {
-  const seconds = Object.fromEntries(
-    Object.entries(times).map(([name, ms]) => [name, Number((median(ms) / 1000).toFixed(2))]),
+/** What a command takes of the processors, of all that it starts. */
+function childCpuSeconds(command, args) {
+  const told = execFileSync('bash', ['-c', `${command}; times`, ...args], { encoding: 'utf8' })
+  const children = told.trim().split('\n').at(-1)
+  return [...children.matchAll(/(\d+)m([\d.]+)s/g)].reduce(
+    (sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds),
+    0,
   )
+}
+
+function report(times, cpu, baseRssBytes, peakRssBytes) {
+  const medians = (series, unit) =>
+    Object.fromEntries(
+      Object.entries(series).map(([name, all]) => [name, Number((median(all) / unit).toFixed(2))]),
+    )
   // Round by round: what else the machine does in a round slows both.
   const ratio = (one, other) =>
     Number(median(times[one].map((ms, round) => times[other][round] / ms)).toFixed(2))
@@ -139,7 +159,8 @@ function report(times, baseRssBytes, peakRssBytes) {
     JSON.stringify(
       {
         bytes: SIZE,
-        seconds,
+        seconds: medians(times, 1000),
+        cpuSeconds: medians(cpu, 1),
         pullToCurl: ratio('pull', 'curl'),
         pullToCurlSyncSum: ratio('pull', 'curlSyncSum'),
         verifyToOpenssl: ratio('verify', 'openssl'),

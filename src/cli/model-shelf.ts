@@ -47,9 +47,10 @@ export async function usedModel(
 
 /** A name on the shelf, with or without its ending, or a path. Throws `usage` when nothing is there. */
 export async function findModel({ paths }: Context, named: string): Promise<string> {
-  const onShelf = isPlain(named)
-    ? [named, `${named}.gguf`].map((name) => join(paths.models, name))
-    : []
+  // A name copied from a file manager may spell its letters in the other way.
+  const spelled = [named, named.normalize('NFC')]
+  const names = isPlain(named) ? spelled.flatMap((name) => [name, `${name}.gguf`]) : []
+  const onShelf = names.map((name) => join(paths.models, name))
   for (const file of [...onShelf, resolve(named)]) {
     if ((await stat(file).catch(() => null)) !== null) return file
   }

@@ -95,11 +95,12 @@ async function findTarget(endpoint: string, access: Access, wish: PullWish): Pro
 
 function nameOf({ fileName }: Target, asked: string | null): string {
   const name = asked ?? fileName
-  const full = /\.gguf$/i.test(name) ? name : `${name}.gguf`
+  // One spelling of letters that have two (が, é): as keyboards type them.
+  const full = (/\.gguf$/i.test(name) ? name : `${name}.gguf`).normalize('NFC')
   if (isFileName(full)) return full
   throw new Oss20bdError(
     'usage',
-    `Cannot name the model ${JSON.stringify(full)}: a plain file name is needed`,
+    `Cannot name the model ${JSON.stringify(full)}: a plain file name of at most 200 bytes is needed`,
     { hint: 'Give it one with --name NAME' },
   )
 }

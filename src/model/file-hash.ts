@@ -2,6 +2,9 @@
 /* oxlint-disable unicorn/require-post-message-target-origin -- threads have no origin */
 import { Worker } from 'node:worker_threads'
 
+/** The thread is told of so much at once: a message for each write was 2,000 for 2 GB, which the profile showed. */
+const ASKED_BYTES = 8 * 2 ** 20
+
 const workerFile = new URL('../../scripts/hash-worker.mjs', import.meta.url)
 
 /** Reads the file once, in order, as far as it is told that it is good. */
@@ -10,6 +13,7 @@ export class FileHash implements AsyncDisposable {
   readonly #failed: Promise<never>
   readonly #sha256: Promise<string>
   #hashedBytes = 0
+  #goodBytes = 0
   #askedBytes = 0
 
   constructor(path: string, onHashed: (bytes: number) => void = () => undefined) {
@@ -34,15 +38,20 @@ export class FileHash implements AsyncDisposable {
 
   /** All bytes before `bytes` are on disk and stay as they are. Never waits. */
   advance(bytes: number): void {
-    if (bytes <= this.#askedBytes) return
-    this.#askedBytes = bytes
-    this.#worker.postMessage({ to: bytes })
+    this.#goodBytes = Math.max(this.#goodBytes, bytes)
+    if (this.#goodBytes - this.#askedBytes >= ASKED_BYTES) this.#ask()
   }
 
   /** The sum in lower-case hexadecimal of all bytes that were announced; rejects when they cannot be read. */
   async sha256(): Promise<string> {
+    this.#ask()
     this.#worker.postMessage({ end: true })
     return Promise.race([this.#sha256, this.#failed])
+  }
+
+  #ask(): void {
+    this.#askedBytes = this.#goodBytes
+    this.#worker.postMessage({ to: this.#goodBytes })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

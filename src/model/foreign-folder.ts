@@ -47,7 +47,7 @@ export function judgeFolder(
   const of = config?.architecture ?? config?.modelType ?? null
   const model = of === null ? '' : ` of ${of}`
   const what = `it is a folder of ${weights}${model}, weights for Python, which llama.cpp cannot read`
-  return { what, hint: wayToGguf(config?.modelType ?? null) }
+  return { what, hint: wayToGguf(path, names, config?.modelType ?? null) }
 }
 
 function weightsIn(names: readonly string[]): string | null {
@@ -58,11 +58,17 @@ function weightsIn(names: readonly string[]): string | null {
   return null
 }
 
-function wayToGguf(modelType: string | null): string {
-  return modelType === 'gpt_oss'
-    ? 'Run `oss20bd pull`: it gets gpt-oss-20b as GGUF (11.3 GiB)'
+/** The published GGUF of gpt-oss is what a conversion would give. */
+function wayToGguf(path: string, names: readonly string[], modelType: string | null): string {
+  if (modelType === 'gpt_oss') return 'Run `oss20bd pull`: it gets gpt-oss-20b as GGUF (11.3 GiB)'
+  const canConvert = names.includes('config.json') && names.some((name) => CONVERTIBLE.test(name))
+  return canConvert
+    ? `Convert it: oss20bd convert ${JSON.stringify(path)} NEW.gguf`
     : 'Get it as GGUF, which most models are published in as well: oss20bd pull OWNER/REPO-GGUF'
 }
+
+/** The names under which the converter looks for weights. */
+const CONVERTIBLE = /^(?:model.*\.safetensors|pytorch_model.*\.bin)$/
 
 async function readConfig(file: string): Promise<FolderConfig | null> {
   const text = await readFile(file, 'utf8').catch(() => '')

@@ -13,7 +13,7 @@ export const START_BYTES = 512
 
 const PULL = 'oss20bd pull'
 const GET_GGUF = `Run \`${PULL}\` for gpt-oss-20b, or \`${PULL} OWNER/REPO\` for another model as GGUF`
-const AS_GGUF = `Run \`${PULL}\` for gpt-oss-20b, or get another model as GGUF: ${PULL} OWNER/REPO-GGUF`
+const AS_GGUF = `Run \`${PULL}\` for gpt-oss-20b, or convert the folder that it is in: oss20bd convert FOLDER NEW.gguf`
 const AGAIN = `Download the file itself: \`${PULL}\` gets gpt-oss-20b and checks it`
 
 /** null for a GGUF, and for bytes that are nothing known. */

@@ -68,9 +68,15 @@ function decodePath(path: string): string {
   }
 }
 
+/** File systems end at 255; the notes beside a model have longer names than it. */
+const MAX_NAME_BYTES = 200
+/** Letters of every script and emoji; nothing that a shell or a terminal would take for something else. */
+const SAFE_NAME =
+  /^(?![ .)+@-])(?:[\w .()+@-]|[^\p{ASCII}\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}])+$/u
+
 /** A name that is safe to create in a folder: what a server says must not lead out of it. */
 export function isFileName(name: string): boolean {
-  return /^[\w(][\w .()+@-]*$/.test(name) && name.length <= 200
+  return SAFE_NAME.test(name) && Buffer.byteLength(name) <= MAX_NAME_BYTES
 }
 
 /** The address of one file of a repository. */

@@ -22,7 +22,7 @@ import { retried } from './download/retried.ts'
 import { locate, type RemoteFile } from './download/remote-file.ts'
 import { hashFile } from './file-hash.ts'
 import { checkModelFile, checkModelStart } from './model-file.ts'
-import { readOrigin, writeOrigin } from './origin.ts'
+import { readOrigin, removeOrigin, writeOrigin } from './origin.ts'
 
 export interface PullProgress {
   readonly phase: 'downloading' | 'checking'
@@ -187,8 +187,10 @@ class Pull {
     }
     const checked = remote.sha256 === null ? 'first-use' : 'published'
     const pulled = { sizeBytes: remote.sizeBytes, sha256, checked } as const
-    await this.#note(remote, pulled)
+    // Wherever a kill comes between these: no note ever speaks of another file than the one in place.
+    await removeOrigin(destination)
     await part.moveTo(destination)
+    await this.#note(remote, pulled)
     log.info('model downloaded', { bytes: remote.sizeBytes, resumedBytes })
     return { kind: 'downloaded', ...pulled, resumedBytes }
   }

@@ -19,14 +19,14 @@ export function judgeSize(
   const isWide = isMostlySixteenBit(header)
   const kind = isWide ? 'it is a 16-bit GGUF, not quantized: its' : 'its'
   const message = `Cannot use the model ${path}: ${kind} weights take ${formatBytes(bytes)}, the memory for models is ${formatBytes(usableBytes)}`
-  return { message, hint: isWide ? wideHint(header) : OTHER }
+  return { message, hint: isWide ? wideHint(path, header) : OTHER }
 }
 
 const OTHER =
   'Get a smaller form of it: oss20bd pull OWNER/REPO:Q4_K_M; oss20bd plan tells what fits'
 
-function wideHint({ architecture }: Pick<GgufHeader, 'architecture'>): string {
+function wideHint(path: string, { architecture }: Pick<GgufHeader, 'architecture'>): string {
   return architecture === 'gpt-oss'
     ? 'Run `oss20bd pull`: it gets gpt-oss-20b in MXFP4, the form it was published in (11.3 GiB)'
-    : OTHER
+    : `Make it smaller: oss20bd quantize ${JSON.stringify(path)} NEW.gguf q4`
 }

@@ -9,12 +9,11 @@ import { command as inspectCommand } from '../../src/cli/commands/inspect.ts'
 import { command as modelsCommand } from '../../src/cli/commands/models.ts'
 import { command as pullCommand } from '../../src/cli/commands/pull.ts'
 import { command as verifyCommand } from '../../src/cli/commands/verify.ts'
-import type { Command, Context } from '../../src/cli/command.ts'
-import { resolvePaths } from '../../src/config/paths.ts'
 import { buildTestModel, writeTestModel } from '../../src/model/test-model.ts'
 import { binFile } from '../helpers/cli.ts'
+import { makeHome } from '../helpers/model-home.ts'
 import { makeModel, model } from '../helpers/pull-rig.ts'
-import { tempDir, type TempDir } from '../helpers/temp-dir.ts'
+import { tempDir } from '../helpers/temp-dir.ts'
 import { close, type HubCall, listen, sha256Of, startHub } from '../stand-ins/hub.ts'
 
 const TREE = '/api/models/me/gpt-GGUF/tree/main?recursive=true'
@@ -28,26 +27,6 @@ function answerAsHub(call: HubCall): void {
   call.response.end(JSON.stringify(entries))
 }
 
-function makeHome(dir: TempDir, env: Record<string, string> = {}, json = false) {
-  const all = { OSS20BD_HOME: dir.path, OSS20BD_CACHE: dir.file('cache'), ...env }
-  const paths = resolvePaths(process.platform, dir.path, all)
-  const said: string[] = []
-  const told: string[] = []
-  const context: Context = {
-    json,
-    configFile: null,
-    flags: {},
-    env: all,
-    paths,
-    root: dir.file('root'),
-    stdout: { write: (text) => void told.push(text) },
-    stderr: { write: (text) => void said.push(text) },
-  }
-  const run = (command: Command, args: Record<string, unknown> = {}) =>
-    command.run({ connections: 2, force: false, ...args }, context)
-  return { run, said, told, context, shelf: (name: string) => dir.file('models', name) }
-}
-
 test('pull gets a repository of the hub, names it, and the first one is in use', async () => {
   await using hub = await startHub(model, answerAsHub)
   await using dir = await tempDir()
@@ -58,6 +37,16 @@ test('pull gets a repository of the hub, names it, and the first one is in use',
   )
   expect(await readlink(shelf('current'))).toBe('m-Q4_K_M.gguf')
   expect(hub.requests.every(({ authorization }) => authorization === 'Bearer hf_secret')).toBe(true)
+})
+
+test('pull alone gets gpt-oss-20b, from below HF_ENDPOINT, and never a file of another size', async () => {
+  await using hub = await startHub(model, (call) => call.serve())
+  await using dir = await tempDir()
+  const { run } = makeHome(dir, { HF_ENDPOINT: `${hub.origin}/mirror/` })
+  await expect(run(pullCommand)).rejects.toThrow('12109566624 or 12109566560 are expected')
+  expect(hub.requests.map(({ path }) => path)).toEqual([
+    '/mirror/ggml-org/gpt-oss-20b-GGUF/resolve/main/gpt-oss-20b-MXFP4.gguf',
+  ])
 })
 
 test('pull --json tells its progress and its end in lines of JSON', async () => {

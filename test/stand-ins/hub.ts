@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Certificate } from '../helpers/certificate.ts'
 
 /** What was asked, in the order in which it came. */
 interface HubRequest {
@@ -40,10 +42,14 @@ export interface Hub extends AsyncDisposable {
   ranges(): string[]
 }
 
-/** `answer` says what follows; the file is `content` with the ETag `"v1"`. */
-export async function startHub(content: Buffer, answer: (call: HubCall) => void): Promise<Hub> {
+/** `answer` says what follows; the file is `content` with the ETag `"v1"`. It speaks TLS when it has a certificate. */
+export async function startHub(
+  content: Buffer,
+  answer: (call: HubCall) => void,
+  certificate: Certificate | null = null,
+): Promise<Hub> {
   const requests: HubRequest[] = []
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     const asked = requestOf(request)
     requests.push(asked)
     const range = rangeOf(asked.range)
@@ -62,10 +68,12 @@ export async function startHub(content: Buffer, answer: (call: HubCall) => void)
       response,
       serve: (change = {}) => serve(response, asked, { ...defaults, ...change }),
     })
-  })
+  }
+  const server =
+    certificate === null ? createServer(listener) : createTlsServer(certificate, listener)
   const origin = await listen(server)
   return {
-    origin,
+    origin: certificate === null ? origin : origin.replace('http:', 'https:'),
     requests,
     ranges: () =>
       requests.filter((one) => !isLook(one)).map(({ range }) => range?.slice(6) ?? 'all'),

@@ -7,7 +7,7 @@ import { readModelHeader } from '../../model/model-file.ts'
 import { removeOrigin } from '../../model/origin.ts'
 import { judgeSize } from '../../model/too-large.ts'
 import { type Context, defineCommand, print, say } from '../command.ts'
-import { pointTo } from '../current-model.ts'
+import { pointTo } from '../../point-to.ts'
 import type { ExitStatus } from '../exit-status.ts'
 import { findModel, listModels, usedModel } from '../model-shelf.ts'
 import { renderModels } from '../render-models.ts'
@@ -76,7 +76,7 @@ async function use(context: Context, name: string, force: boolean): Promise<Exit
     const hint = `${tooLarge.hint}; --force uses it all the same`
     throw new Oss20bdError('model-unusable', tooLarge.message, { hint })
   }
-  await pointTo(join(context.paths.models, 'current'), file)
+  await pointTo(join(context.paths.models, 'current'), file, 'choose the model')
   const told = { file, architecture: read.header.architecture, sizeBytes: read.sizeBytes }
   print(context, context.json ? JSON.stringify(told, undefined, 2) : `In use: ${basename(file)}`)
   say(context, 'A running engine takes it at: oss20bd restart')

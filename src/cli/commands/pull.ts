@@ -5,7 +5,7 @@ import { Oss20bdError } from '../../errors.ts'
 import { parseModelSource } from '../../model/model-source.ts'
 import { formatBytes } from '../../units.ts'
 import { type Context, defineCommand, print, say } from '../command.ts'
-import { pointTo } from '../current-model.ts'
+import { pointTo } from '../../point-to.ts'
 import { createProgressLine } from '../progress.ts'
 import {
   DEFAULT_CONNECTIONS,
@@ -95,7 +95,7 @@ async function useIfNoneIs(link: string, file: string): Promise<boolean> {
   const target = await readlink(link).catch(() => null)
   if (target === basename(file) || target === file) return true
   if (target !== null) return false
-  await pointTo(link, file)
+  await pointTo(link, file, 'choose the model')
   return true
 }
 

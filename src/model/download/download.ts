@@ -64,7 +64,9 @@ export class Download implements AsyncDisposable {
     await Promise.all(working)
     all.throwIfAborted()
     this.#hash.advance(part.content.sizeBytes)
-    return this.#hash.sha256()
+    // The disk is waited for while the rest is hashed.
+    const [sha256] = await Promise.all([this.#hash.sha256(), part.sync()])
+    return sha256
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -79,13 +81,12 @@ export class Download implements AsyncDisposable {
       const range = part.take(this.#remote.hasRanges ? limits.segmentBytes : Infinity)
       if (range === null) return
       let [reached] = range
-      const write = async (pieces: readonly Buffer[], position: number): Promise<number> => {
-        const bytes = await part.write(pieces, position)
-        reached = position + bytes
+      const write = async (bytes: Buffer, position: number): Promise<void> => {
+        await part.write(bytes, position)
+        reached = position + bytes.length
         this.#lookedAgain = 0
         this.#hash.advance(part.prefixBytes)
         this.#options.onChange()
-        return bytes
       }
       const remote = this.#remote
       try {

@@ -3,17 +3,16 @@ import type { ByteRange } from './byte-ranges.ts'
 import { cutShort, FileChangedError, stalled } from './download-error.ts'
 import type { Answer, Network } from './network.ts'
 import { announcedBytes, refusalOf, type RemoteFile, validatorOf } from './remote-file.ts'
+import { WriteBehind } from './write-behind.ts'
 
 export interface FetchOptions {
   readonly remote: RemoteFile
   readonly range: ByteRange
   readonly network: Network
-  readonly write: (pieces: readonly Buffer[], position: number) => Promise<number>
+  readonly write: (bytes: Buffer, position: number) => Promise<void>
   readonly signal: AbortSignal
 }
 
-/** Small enough to keep memory flat, large enough that the disk is asked seldom. */
-const WRITE_BYTES = 2 ** 20
 /** Less than this within the stall limit is no progress. */
 const TRICKLE_BYTES = 16 * 1024
 
@@ -51,29 +50,18 @@ function assertExpected(answer: Answer, { remote, range, network }: FetchOptions
 }
 
 async function save(answer: Answer, options: FetchOptions): Promise<void> {
-  const { range, write } = options
-  const [start, end] = range
-  let position = start
-  let pieces: Buffer[] = []
-  let waiting = 0
-  const flush = async (): Promise<void> => {
-    if (waiting > 0) position += await write(pieces, position)
-    pieces = []
-    waiting = 0
-  }
+  const [start, end] = options.range
+  const behind = new WriteBehind(options.write, start)
   try {
     for await (const piece of watched(answer, options.network)) {
       // More than was asked for would run into the next range.
-      const wanted = piece.subarray(0, end - position - waiting)
-      pieces.push(wanted)
-      waiting += wanted.length
-      if (waiting >= WRITE_BYTES) await flush()
-      if (position + waiting >= end) break
+      await behind.add(piece.subarray(0, end - behind.position))
+      if (behind.position >= end) break
     }
   } finally {
-    await flush()
+    await behind.flush()
   }
-  if (position < end) throw cutShort(position, options.remote.sizeBytes)
+  if (behind.position < end) throw cutShort(behind.position, options.remote.sizeBytes)
 }
 
 /** The body, given up when it only trickles: got notices a connection that is silent, not one that is useless. */

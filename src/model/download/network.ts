@@ -1,7 +1,7 @@
 /** Opens addresses: the token to its own host alone, through the proxy of the environment, never waiting for ever. */
 import { once } from 'node:events'
-import { Agent as HttpAgent, type IncomingHttpHeaders } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
+import type { Agent as HttpAgent, IncomingHttpHeaders } from 'node:http'
+import type { Agent as HttpsAgent } from 'node:https'
 import got, { RequestError, TimeoutError, type Request } from 'got'
 import { HttpProxyAgent, HttpsProxyAgent } from 'hpagent'
 import { getProxyForUrl } from 'proxy-from-env'
@@ -9,6 +9,7 @@ import type { Clock } from '../../clock.ts'
 import { errnoOf, Oss20bdError } from '../../errors.ts'
 import { DownloadError, GOES_ON, stalled } from './download-error.ts'
 import type { ByteRange } from './byte-ranges.ts'
+import { LargeReadHttpAgent, LargeReadHttpsAgent } from './large-reads.ts'
 
 export interface NetworkOptions {
   /** A Hugging Face token; it goes only to `tokenOrigin`, never into a log or message. */
@@ -133,7 +134,7 @@ export class Network implements Disposable {
     const kept = { keepAlive: true }
     const made =
       proxy === ''
-        ? { http: new HttpAgent(kept), https: new HttpsAgent(kept) }
+        ? { http: new LargeReadHttpAgent(kept), https: new LargeReadHttpsAgent(kept) }
         : {
             http: new HttpProxyAgent({ ...kept, proxy }),
             https: new HttpsProxyAgent({ ...kept, proxy }),
@@ -183,11 +184,28 @@ function connectionError(error: RequestError, url: URL, proxy: string): Download
       refused.startsWith('5') ? 'again' : 'never',
     )
   }
+  if (isDistrusted(error)) return distrusted(error, url)
   return new DownloadError(
     `${what}${through}`,
     `Check the network, then: ${GOES_ON}; \`oss20bd up --test-model\` needs no network`,
     'again',
     { cause: new Error(error.message) },
+  )
+}
+
+const DISTRUSTED =
+  /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(?:GET_ISSUER_CERT(?:_LOCALLY)?|VERIFY_LEAF_SIGNATURE)|CERT_(?:HAS_EXPIRED|NOT_YET_VALID|UNTRUSTED)|ERR_TLS_CERT_ALTNAME_INVALID)$/
+
+function isDistrusted({ code }: RequestError): boolean {
+  return DISTRUSTED.test(code)
+}
+
+/** Somebody stands between: most often a company's proxy that opens TLS, or a network that wants a login. */
+function distrusted({ message }: RequestError, { host }: URL): DownloadError {
+  return new DownloadError(
+    `the certificate of ${host} is not trusted here (${message})`,
+    'Check the clock of this machine and the network; behind a proxy that opens TLS, set NODE_EXTRA_CA_CERTS to the file of its certificate',
+    'never',
   )
 }
 

@@ -82,24 +82,15 @@ export class PartFile implements AsyncDisposable {
     })
   }
 
-  async write(pieces: readonly Buffer[], position: number): Promise<number> {
-    return onDisk('write the download', this.path, async () => {
-      const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
-      const { bytesWritten } = await this.#file.writev([...pieces], position)
+  async write(bytes: Buffer, position: number): Promise<void> {
+    await onDisk('write the download', this.path, async () => {
       // A disk that fills up takes a part first and says so only at the next write.
-      if (bytesWritten < length) await this.#writeRest(pieces, position, bytesWritten)
-      this.#done = withRange(this.#done, [position, position + length])
-      return length
+      for (let at = 0; at < bytes.length;) {
+        const left = bytes.length - at
+        at += (await this.#file.write(bytes, at, left, position + at)).bytesWritten
+      }
+      this.#done = withRange(this.#done, [position, position + bytes.length])
     })
-  }
-
-  async #writeRest(pieces: readonly Buffer[], position: number, written: number): Promise<void> {
-    const rest = Buffer.concat([...pieces]).subarray(written)
-    let at = 0
-    while (at < rest.length) {
-      const from = position + written + at
-      at += (await this.#file.write(rest, at, rest.length - at, from)).bytesWritten
-    }
   }
 
   /** Forgets all bytes: a server without ranges sends them from the first one again. */
@@ -119,20 +110,31 @@ export class PartFile implements AsyncDisposable {
     })
   }
 
+  /** Resolves when all that is written would outlive a power cut. */
+  async sync(): Promise<void> {
+    await onDisk('keep the download', this.path, () => this.#file.sync())
+  }
+
   /** Puts the whole file in place in one step; the note is no longer needed. */
   async moveTo(destination: string): Promise<void> {
+    await this.sync()
     await onDisk('put the model in place', destination, async () => {
-      await this.#file.sync()
       await rename(this.path, destination)
-      await rm(`${this.path}.json`, { force: true })
+      await this.#removeNotes()
     })
   }
 
   async remove(): Promise<void> {
     await onDisk('remove the bad download', this.path, async () => {
       await rm(this.path, { force: true })
-      await rm(`${this.path}.json`, { force: true })
+      await this.#removeNotes()
     })
+  }
+
+  /** A run that was killed while it wrote one has left its draft. */
+  async #removeNotes(): Promise<void> {
+    for (const note of [`${this.path}.json`, `${this.path}.json.tmp`])
+      await rm(note, { force: true })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

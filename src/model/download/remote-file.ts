@@ -69,8 +69,9 @@ function publishedSha256(headers: IncomingHttpHeaders): string | null {
 }
 
 function redirectOf({ url, statusCode, headers }: Answer): URL | null {
-  const { location } = headers
-  if (![301, 302, 303, 307, 308].includes(statusCode) || location === undefined) return null
+  if (![301, 302, 303, 307, 308].includes(statusCode) || headers.location === undefined) return null
+  // Node reads headers as Latin-1; an address in another script comes as UTF-8.
+  const location = Buffer.from(headers.location, 'latin1').toString('utf8')
   if (!URL.canParse(location, url.href)) throw badRedirect(url, JSON.stringify(location))
   const next = new URL(location, url)
   const allowed = url.protocol === 'https:' ? ['https:'] : ['https:', 'http:']

@@ -61,25 +61,25 @@ describe('recognise', () => {
       'safetensors',
       Buffer.concat([u64(5000), text('{"__metadata__":{}}')]),
       'a safetensors file',
-      'oss20bd pull OWNER/REPO-GGUF',
+      'oss20bd convert FOLDER NEW.gguf',
     ],
     [
       'pytorch_model.bin',
       text('PK\x03\x04....\0\0archive/data.pkl'),
       'PyTorch file (zip format',
-      'oss20bd pull OWNER/REPO-GGUF',
+      'oss20bd convert FOLDER NEW.gguf',
     ],
     [
       'old torch.save',
       Buffer.from('80028a0a6cfc9c46f9206aa85019', 'hex'),
       'PyTorch file (old format',
-      'oss20bd pull OWNER/REPO-GGUF',
+      'oss20bd convert FOLDER NEW.gguf',
     ],
     [
       'pickle',
       Buffer.from('80049500000000', 'hex'),
       'PyTorch file (pickle format',
-      'oss20bd pull OWNER/REPO-GGUF',
+      'oss20bd convert FOLDER NEW.gguf',
     ],
     [
       'model.bin of CTranslate2',
@@ -132,7 +132,7 @@ test.each<[string, readonly string[], string | null, string, string]>([
     ['config.json', 'model.safetensors'],
     'llama',
     'safetensors of GptOss',
-    'oss20bd pull OWNER/REPO-GGUF',
+    'oss20bd convert "/m" NEW.gguf',
   ],
   [
     'model.bin with config.json',
@@ -144,6 +144,13 @@ test.each<[string, readonly string[], string | null, string, string]>([
   [
     'PyTorch',
     ['config.json', 'pytorch_model-00001-of-00002.bin'],
+    null,
+    'PyTorch files',
+    'oss20bd convert "/m" NEW.gguf',
+  ],
+  [
+    'weights that the converter does not take',
+    ['params.json', 'consolidated.00.pth'],
     null,
     'PyTorch files',
     'oss20bd pull OWNER/REPO-GGUF',
@@ -194,7 +201,7 @@ test.each<[string, string, number, string, string]>([
     'llama',
     1,
     'it is a 16-bit GGUF, not quantized',
-    'oss20bd pull OWNER/REPO:Q4_K_M',
+    'oss20bd quantize "/m.gguf" NEW.gguf q4',
   ],
   ['a large quantized model', 'llama', 12, 'its weights take 39.1 GiB', 'Q4_K_M'],
 ])('%s that cannot fit is told', (_title, architecture, type, what, hint) => {

@@ -33,12 +33,40 @@ test.each(['', 'a b', '../x', 'https://', 'https://h.example/', 'https://h.examp
   },
 )
 
-test('a name never leads out of its folder', () => {
-  const names = ['x.gguf', 'X-y_1 (2).gguf', '../x', 'a/b', '.hidden', '', '-rf']
-  expect(names.map(isFileName)).toEqual([true, true, false, false, false, false, false])
+test.each([
+  'x.gguf',
+  'X-y_1 (2).gguf',
+  '日本語モデル（仮）・ー.gguf',
+  '🦙.gguf',
+  '👩‍👩‍👧 é.gguf',
+  'か\u3099.gguf',
+])('%j is the name of a file', (name) => {
+  expect(isFileName(name)).toBe(true)
+})
+
+test.each([
+  ['a way out', '../x'],
+  ['a folder', 'a/b'],
+  ['a folder of Windows', 'a\\b'],
+  ['hidden', '.hidden'],
+  ['empty', ''],
+  ['an option', '-rf'],
+  ['a quote', 'a"b'],
+  ['a line', 'a\nb'],
+  ['a line of Unicode', 'a\u2028b'],
+  ['a control of the terminal', 'a\u009bb'],
+  ['text that turns its direction', 'a\u202eb'],
+  ['half a letter', 'a\ud83e'],
+  ['longer than a file system takes, in bytes', '長'.repeat(67)],
+])('a name that is %s is none', (_what, name) => {
+  expect(isFileName(name)).toBe(false)
 })
 
 test('a path is spelled for an address', () => {
   const file = { repository: 'a/b', revision: 'main', file: 's/x y.gguf' }
   expect(hubFileUrl('http://h/hf', file)).toBe('http://h/hf/a/b/resolve/main/s/x%20y.gguf')
+  const named = { ...file, file: '語/🦙.gguf' }
+  expect(hubFileUrl('http://h', named)).toBe(
+    'http://h/a/b/resolve/main/%E8%AA%9E/%F0%9F%A6%99.gguf',
+  )
 })
