@@ -32,6 +32,7 @@ Options:
   --jobs N       compile N files at once (all cores unless given)
   --cpu-only     leave Metal out on macOS
   --prefix DIR   the folder of engines to install into (the one oss20bd uses unless given)
+  --no-current   install it beside the current engine, which stays the current one
   --progress     print "progress PERCENT TEXT" lines for another program
   --print-key    print the name the engine would get, build nothing
   --help         print this
@@ -91,6 +92,7 @@ source_dir=
 jobs=
 cpu_only=no
 prefix=
+no_current=no
 print_key=no
 
 parse_options() {
@@ -118,6 +120,7 @@ parse_options() {
         shift
         ;;
       --cpu-only) cpu_only=yes ;;
+      --no-current) no_current=yes ;;
       --progress) show=machine ;;
       --print-key) print_key=yes ;;
       --help | -h) usage; exit 0 ;;
@@ -619,7 +622,7 @@ install_engine() {
     publish "$scratch" "$target"
     scratch=
   fi
-  make_current
+  if [ "$no_current" = no ]; then make_current; fi
 }
 
 make_current() {
@@ -630,6 +633,11 @@ make_current() {
     rm -f "$link"
     die "Cannot make the engine current: $prefix/current is not a symlink, it must be moved away"
   }
+}
+
+is_in_place() {
+  [ "$no_current" = yes ] || [ "$(readlink "$prefix/current" || true)" = "$key" ] || return 1
+  is_engine "$prefix/$key"
 }
 
 finish() {
@@ -645,7 +653,7 @@ main() {
   compute_key
   if [ "$print_key" = yes ]; then printf '%s\n' "$key"; exit 0; fi
   make_folders
-  if [ "$(readlink "$prefix/current" || true)" = "$key" ] && is_engine "$prefix/$key"; then
+  if is_in_place; then
     progress 100 "llama-server $version is already installed"
     finish
     exit 0

@@ -103,7 +103,11 @@ function readCutJson(line: string): EngineLine {
   return logLine(wordLevel(match[1]), head + message.slice(readLength))
 }
 
+/** Said after each reading of the counters, so every five seconds: the log would hold little else. */
+const idleAgain = /\ball slots are idle$/
+
 function logLine(level: LogLevel, message: string): EngineLine {
+  if (idleAgain.test(message)) return { level: 'debug', text: tidy(message), facts: [] }
   // Whole requests and answers are printed at debug.
   if (level === 'debug') return { level, text: notLogged(message.length), facts: [] }
   const broken = level === 'error' ? readBroken(message) : null

@@ -1,4 +1,5 @@
-/** What llama-server's `/slots` tells, as lines for the record of a hang. Pure; never throws. */
+/** What llama-server's `/slots` tells, and as lines for the record of a hang. Pure; never throws. */
+import type { EngineSlot } from '../engine.ts'
 
 const maxSlots = 64
 
@@ -21,12 +22,40 @@ export function describeSlots(text: string): readonly string[] {
   })
 }
 
+/** None when the text is not such an answer. */
+export function readSlots(text: string): readonly EngineSlot[] {
+  const slots = parse(text)
+  if (!Array.isArray(slots)) return []
+  return slots.slice(0, maxSlots).flatMap((slot: unknown) => {
+    const id = numberOf(slot, 'id')
+    return id === null ? [] : [slotOf(id, slot)]
+  })
+}
+
+function slotOf(id: number, slot: unknown): EngineSlot {
+  const read = numberOf(slot, 'n_prompt_tokens_processed')
+  const known = numberOf(slot, 'n_prompt_tokens_cache')
+  return {
+    id,
+    isBusy: fieldOf(slot, 'is_processing') === true,
+    taskId: numberOf(slot, 'id_task'),
+    contextTokens: numberOf(slot, 'n_ctx'),
+    heldTokens: numberOf(slot, 'n_prompt_tokens'),
+    readTokens: read === null ? null : read + (known ?? 0),
+    generatedTokens: generatedOf(slot),
+  }
+}
+
+function generatedOf(slot: unknown): number | null {
+  const nextToken = fieldOf(slot, 'next_token')
+  return numberOf(Array.isArray(nextToken) ? nextToken[0] : nextToken, 'n_decoded')
+}
+
 function describeSlot(slot: unknown): string | null {
   const id = numberOf(slot, 'id')
   if (id === null) return null
   const processing = fieldOf(slot, 'is_processing')
-  const nextToken = fieldOf(slot, 'next_token')
-  const generated = numberOf(Array.isArray(nextToken) ? nextToken[0] : nextToken, 'n_decoded')
+  const generated = generatedOf(slot)
   const numbers = slotNumbers.map(([label, name]) => [label, numberOf(slot, name)] as const)
   const told = [...numbers, ['generated', generated] as const].flatMap(([label, value]) =>
     value === null ? [] : [`${label} ${value}`],

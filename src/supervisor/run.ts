@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly log: Logger
   readonly journal: WriteJournal
   readonly engineLog: (level: LogLevel, text: string) => void
+  /** Why it may not have requests although it answers; null when it may. Rejects only when aborted. */
+  readonly prove: (engine: Engine, signal: AbortSignal) => Promise<ExitReason | null>
   readonly tell: (news: RunNews) => void
 }
 
@@ -90,10 +92,19 @@ export class Run {
     if (result.kind !== 'answered') {
       return tell({ kind: 'condemned', reason: noAnswer(result.why) })
     }
+    const unproven = await this.#prove()
+    if (unproven === 'over') return
+    if (unproven !== null) return tell({ kind: 'condemned', reason: unproven })
     this.#phase = 'ready'
     tell({ kind: 'check-passed' })
     // Again: a script around the engine had not started it yet when it was written down first.
     await Promise.all([this.#writeDown(true), this.#watchVitals()])
+  }
+
+  /** `over`: it ended meanwhile. */
+  async #prove(): Promise<ExitReason | 'over' | null> {
+    const { engine, prove } = this.#options
+    return prove(engine, this.#over.signal).catch(() => 'over')
   }
 
   /** Asks for one token with a deadline, if it is ready; `why` is for the log. */

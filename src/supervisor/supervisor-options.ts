@@ -40,7 +40,7 @@ export interface SupervisorSettings {
 
 export interface SupervisorOptions extends Pick<
   RunOptions,
-  'recordFile' | 'clock' | 'log' | 'journal' | 'engineLog'
+  'recordFile' | 'clock' | 'log' | 'journal' | 'engineLog' | 'prove'
 > {
   /** Called before each run, so that a changed engine, model or config is picked up. */
   readonly engine: (profile: EngineProfile) => Engine

@@ -84,6 +84,7 @@ export async function supervisorScene(changes: SceneChanges = {}): Promise<Super
   const listeners = new Set<() => void>()
   let drains = 0
   const supervisor = new Supervisor({
+    prove: () => Promise.resolve(null),
     engine: (profile) => {
       profiles.push(profile)
       return puppetEngine(puppets, socketPath)

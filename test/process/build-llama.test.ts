@@ -189,6 +189,20 @@ describe('an installed engine', () => {
     expect(entries(prefix)).toEqual([old, current(), 'current'].toSorted())
   })
 
+  it('stays beside the current one with --no-current, and is found there the next time', async () => {
+    await build()
+    const old = current()
+    fs.appendFileSync(path.join(tree, 'CMakeLists.txt'), '# changed\n')
+    const first = await build(['--no-current'])
+    const second = await build(['--no-current'])
+
+    expect(current()).toBe(old)
+    expect(path.basename(engineOf(first.stdout))).not.toBe(old)
+    expect(second.stdout).toContain('already installed')
+    expect(engineOf(second.stdout)).toBe(engineOf(first.stdout))
+    expect(ninjaRuns()).toBe(2)
+  })
+
   it('goes to the engines folder of OSS20BD_HOME when no prefix is given', async () => {
     const { stdout } = await begin(['--source', tree], { OSS20BD_HOME: path.join(box, 'moved') })
 

@@ -420,25 +420,26 @@ describe('a run that ends', () => {
   it('is one of all causes that are not decided by the supervisor', () => {
     const spawnError = { errno: 'ENOENT', message: 'spawn failed' }
     const died: Partial<RawExit> = { exitCode: null, signal: 'SIGABRT' }
-    const given: Readonly<Record<Exclude<ExitCause, 'hang' | 'asked' | 'start-timeout'>, RawExit>> =
-      {
-        'model-missing': exited({
-          lastLines: ["failed to open GGUF file 'x' (No such file or directory)"],
-        }),
-        'model-corrupt': exited({ lastLines: ['gguf_init_from_reader: failed to read magic'] }),
-        'model-legacy-format': exited({ lastLines: ["invalid magic characters: 'tjgg'"] }),
-        'bad-flag': exited({ lastLines: ['error: invalid argument: --x'] }),
-        'out-of-memory-load': exited({ lastLines: ['failed to allocate compute pp buffers'] }),
-        'gpu-out-of-memory': exited({ lastLines: ['error: Insufficient Memory'] }),
-        'gpu-error': exited({ lastLines: ['ggml_metal_graph_compute: backend is in error state'] }),
-        assert: exited({ ...died, lastLines: [assert] }),
-        'killed-by-os': exited({ exitCode: null, signal: 'SIGKILL' }),
-        signal: exited({ exitCode: null, signal: 'SIGBUS' }),
-        'engine-missing': exited({ spawnError }),
-        'system-shortage': exited({ spawnError: { errno: 'EMFILE', message: 'spawn failed' } }),
-        'remote-lost': exited({ ...died, lastLines: ['/x.cpp:547: Failed to connect to a:1'] }),
-        unknown: exited({ exitCode: 0 }),
-      }
+    const given: Readonly<
+      Record<Exclude<ExitCause, 'hang' | 'asked' | 'start-timeout' | 'trial-failed'>, RawExit>
+    > = {
+      'model-missing': exited({
+        lastLines: ["failed to open GGUF file 'x' (No such file or directory)"],
+      }),
+      'model-corrupt': exited({ lastLines: ['gguf_init_from_reader: failed to read magic'] }),
+      'model-legacy-format': exited({ lastLines: ["invalid magic characters: 'tjgg'"] }),
+      'bad-flag': exited({ lastLines: ['error: invalid argument: --x'] }),
+      'out-of-memory-load': exited({ lastLines: ['failed to allocate compute pp buffers'] }),
+      'gpu-out-of-memory': exited({ lastLines: ['error: Insufficient Memory'] }),
+      'gpu-error': exited({ lastLines: ['ggml_metal_graph_compute: backend is in error state'] }),
+      assert: exited({ ...died, lastLines: [assert] }),
+      'killed-by-os': exited({ exitCode: null, signal: 'SIGKILL' }),
+      signal: exited({ exitCode: null, signal: 'SIGBUS' }),
+      'engine-missing': exited({ spawnError }),
+      'system-shortage': exited({ spawnError: { errno: 'EMFILE', message: 'spawn failed' } }),
+      'remote-lost': exited({ ...died, lastLines: ['/x.cpp:547: Failed to connect to a:1'] }),
+      unknown: exited({ exitCode: 0 }),
+    }
     for (const [cause, exit] of Object.entries(given)) {
       expect(classifyExit(exit, context).cause).toBe(cause)
     }

@@ -78,6 +78,11 @@ describe('log lines', () => {
   })
 })
 
+it('what it says again after each reading of its counters is for debugging', () => {
+  const line = readLine('0.00.011.305 I srv  update_slots: all slots are idle')
+  expect(line).toEqual({ level: 'debug', text: 'srv  update_slots: all slots are idle', facts: [] })
+})
+
 describe('child protocol', () => {
   const state = (json: string): string => `cmd_child_to_router:state:${json}`
 

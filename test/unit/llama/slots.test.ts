@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { describeSlots } from '../../../src/llama/slots.ts'
+import { describeSlots, readSlots } from '../../../src/llama/slots.ts'
 
 describe('the slots of llama-server', () => {
   it('are told in numbers, without what was asked', () => {
@@ -59,5 +59,45 @@ describe('the slots of llama-server', () => {
         expect(describeSlots(json).length).toBeLessThanOrEqual(64)
       }),
     )
+  })
+})
+
+describe('for those who watch', () => {
+  it('says what each slot does, in numbers alone', () => {
+    const busy = {
+      id: 0,
+      n_ctx: 4096,
+      is_processing: true,
+      id_task: 52,
+      n_prompt_tokens: 2150,
+      n_prompt_tokens_processed: 1,
+      n_prompt_tokens_cache: 2000,
+      next_token: [{ n_decoded: 149 }],
+      prompt: 'secret',
+    }
+    expect(readSlots(JSON.stringify([busy, { id: 1 }, { no: 'slot' }]))).toEqual([
+      {
+        id: 0,
+        isBusy: true,
+        taskId: 52,
+        contextTokens: 4096,
+        heldTokens: 2150,
+        readTokens: 2001,
+        generatedTokens: 149,
+      },
+      {
+        id: 1,
+        isBusy: false,
+        taskId: null,
+        contextTokens: null,
+        heldTokens: null,
+        readTokens: null,
+        generatedTokens: null,
+      },
+    ])
+  })
+
+  it.each(['', '[', '{}', 'null'])('%j is no answer', (text) => {
+    expect(readSlots(text)).toEqual([])
   })
 })
