@@ -1,8 +1,8 @@
 /** Starts, ends and restarts the daemon: through the service when one is installed, else as a background process. */
 import { Oss20bdError } from '../errors.ts'
 import type { Context } from './command.ts'
-import type { Scope } from './service-here.ts'
-import { findInstalled, installedScope, serviceHere } from './service-here.ts'
+import { installedScope, type Scope } from './find-unit.ts'
+import { findInstalled, serviceHere } from './service-here.ts'
 import { runService } from './service-run.ts'
 import { spawnDaemon } from './spawn-daemon.ts'
 

@@ -1,6 +1,5 @@
 /** The service of this machine as the CLI sees it: which one, what it would be installed with, and what is there. */
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { homedir, userInfo } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { resolvePaths } from '../config/paths.ts'
 import { Oss20bdError, fileError } from '../errors.ts'
@@ -8,13 +7,12 @@ import { programName } from '../service/copy-program.ts'
 import { programsFolder } from '../service/installed-program.ts'
 import { launchd } from '../service/launchd.ts'
 import { runCommand } from '../service/run-command.ts'
-import type { Found, Service, ServiceSpec, ServiceState } from '../service/service.ts'
+import type { Found, Service, ServiceKind, ServiceSpec, ServiceState } from '../service/service.ts'
 import { systemd } from '../service/systemd.ts'
 import type { Context } from './command.ts'
 import { askIfRunning } from './control-client.ts'
+import { kindHere, type Scope, self } from './find-unit.ts'
 import { readSettled, stopLimitMs } from './settings.ts'
-
-export type Scope = ServiceSpec['scope']
 
 export interface ServiceHere {
   /** As given; as root, with the places of the user whose daemon it is. */
@@ -40,41 +38,25 @@ const PLACES = new Set(['XDG_CONFIG_HOME', 'XDG_DATA_HOME', 'XDG_STATE_HOME', 'X
 
 const FALLBACK_LIMIT_MS = 60_000
 
-function serviceOf(platform: NodeJS.Platform): Service {
-  return platform === 'darwin' ? launchd : systemd
+function serviceOf(kind: ServiceKind): Service {
+  return kind === 'launchd' ? launchd : systemd
 }
 
-/** Tests on Linux drive launchd's side with a stand-in. */
-function platformOf({ env }: Pick<Context, 'env'>): NodeJS.Platform {
-  return env['OSS20BD_TEST_PLATFORM'] === 'darwin' ? 'darwin' : process.platform
-}
-
-export async function serviceHere(given: Context, scope: Scope): Promise<ServiceHere> {
-  const service = serviceOf(platformOf(given))
+/** `look`: nothing is to be changed, so that it needs no root. */
+export async function serviceHere(
+  given: Context,
+  scope: Scope,
+  purpose: 'look' | 'change' = 'change',
+): Promise<ServiceHere> {
+  const service = serviceOf(kindHere(given))
   if (scope === 'user') {
     return { context: given, service, spec: await specOf(given, service, scope, self()) }
   }
-  const user = await userBehindRoot()
+  const user =
+    purpose === 'look' && process.getuid?.() !== 0 ? self() : await userBehindRoot(service.kind)
   const paths = resolvePaths(process.platform, user.home, given.env)
   const context = { ...given, paths }
   return { context, service, spec: await specOf(context, service, scope, user) }
-}
-
-/** As which it is installed here; null when it is not. */
-export async function installedScope(context: Context): Promise<Scope | null> {
-  const service = serviceOf(platformOf(context))
-  const user = self()
-  for (const scope of ['user', 'system'] as const) {
-    if (await isThere(service.unitFile({ scope, user }))) return scope
-  }
-  return null
-}
-
-async function isThere(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  )
 }
 
 /** What `install` would do on the other system; nothing of this machine but the texts and the settings is in it. */
@@ -83,7 +65,7 @@ export async function serviceElsewhere(
   platform: 'darwin' | 'linux',
   scope: Scope,
 ): Promise<ServiceHere> {
-  const service = serviceOf(platform)
+  const service = serviceOf(platform === 'darwin' ? 'launchd' : 'systemd')
   const { name, uid } = self()
   const home = join(platform === 'darwin' ? '/Users' : '/home', name)
   const user = { name, uid: uid === 0 ? 501 : uid, home }
@@ -99,19 +81,21 @@ export async function serviceElsewhere(
   return { context, service, spec: { ...spec, node, folders: { home: folder, logs } } }
 }
 
-function self(): ServiceSpec['user'] {
-  const { username, uid } = userInfo()
-  return { name: username, uid, home: homedir() }
+/** From boot on: on a Mac only root can have that, on Linux it is a matter of asking. */
+function withoutRoot(kind: ServiceKind): string {
+  const asRoot = 'As that user run the same command with sudo before it'
+  if (kind === 'launchd') return asRoot
+  return `${asRoot}; or, as Linux needs no root for it: oss20bd install && loginctl enable-linger`
 }
 
 /** Root installs it, the user who called sudo is whom it runs as. */
-async function userBehindRoot(): Promise<ServiceSpec['user']> {
+async function userBehindRoot(kind: ServiceKind): Promise<ServiceSpec['user']> {
   const { SUDO_USER: name = '', SUDO_UID: uid = '' } = process.env
   if (process.getuid?.() !== 0 || !/^[\w.-]+$/.test(name) || !/^\d+$/.test(uid)) {
     throw new Oss20bdError(
       'usage',
       'Cannot change the service of the whole machine: that needs root, and the user whose daemon it is',
-      { hint: 'As that user run the same command with sudo before it' },
+      { hint: withoutRoot(kind) },
     )
   }
   // The shell knows where everybody lives, on both systems.

@@ -7,7 +7,11 @@ import { runCommand } from '../service/run-command.ts'
 import type { Found, ServiceVerb } from '../service/service.ts'
 import { stepLine } from '../service/step-text.ts'
 import type { Failure } from '../service/step.ts'
-import { askDaemon } from './control-client.ts'
+import { giveUpPort, keeperSocket } from '../port-keeper.ts'
+import type { Context } from './command.ts'
+import { say } from './command.ts'
+import { askDaemon, askDaemonFor } from './control-client.ts'
+import { field } from './json.ts'
 import { isGone } from './process-gone.ts'
 import { withProgress } from './progress.ts'
 import type { ServiceHere } from './service-here.ts'
@@ -43,7 +47,11 @@ export async function runService(
       },
       daemon: daemonDoors(here),
     })
-    if (outcome.kind === 'failed') throw explain(todo, outcome)
+    if (outcome.kind === 'failed') {
+      // Whoever waits for a daemon waits in vain.
+      if (outcome.after.kind !== 'restored') await giveUpPort(keeperSocket(context.paths))
+      throw explain(todo, outcome)
+    }
     return { result: undefined }
   })
 }
@@ -71,6 +79,7 @@ function afterText(after: After): string {
 function daemonDoors({ service, spec, context }: ServiceHere): DaemonDoors {
   const socket = context.paths.controlSocket
   return {
+    handOver: (limitMs) => askToHandOver(context, limitMs),
     end: (pid, limitMs) => endDaemon(socket, pid, limitMs),
     startInBackground: () => spawnDaemon(context),
     answers: async () => {
@@ -82,6 +91,26 @@ function daemonDoors({ service, spec, context }: ServiceHere): DaemonDoors {
       return state.pid === pid ? true : anotherOne(pid)
     },
   }
+}
+
+/** The keeper is a process that starts; under systemd in a unit of its own. */
+const HAND_OVER_TIMEOUT_MS = 40_000
+
+/** A daemon that cannot, as an older version, must be replaceable all the same. */
+async function askToHandOver(context: Context, limitMs: number): Promise<void> {
+  const path = `/hand-over?limit-ms=${limitMs}`
+  const question = { method: 'POST', path, timeoutMs: HAND_OVER_TIMEOUT_MS } as const
+  try {
+    await askDaemonFor(isHandedOver, context.paths.controlSocket, question)
+  } catch (error) {
+    if (!(error instanceof Oss20bdError)) throw error
+    if (error.code === 'daemon-not-running') return
+    say(context, `oss20bd: until the restart is over, requests are refused: ${error.message}`)
+  }
+}
+
+function isHandedOver(answer: unknown): answer is { readonly handedOver: true } {
+  return field(answer, 'handedOver') === true
 }
 
 /** null when none answers yet. */
@@ -115,10 +144,15 @@ function anotherOne(pid: number): Failure {
 
 async function endDaemon(socket: string, pid: number, limitMs: number): Promise<boolean> {
   const untilMs = systemClock.monotonicMs() + limitMs
-  await askDaemon(socket, 'POST', '/shutdown')
+  // One that does not take it may be ending already: whether it has gone is what counts.
+  await askDaemon(socket, 'POST', '/shutdown').catch(ignoreExpected)
   while (!(await isGone(pid))) {
     if (systemClock.monotonicMs() > untilMs) return false
     await systemClock.sleep(POLL_MS)
   }
   return true
+}
+
+function ignoreExpected(error: unknown): void {
+  if (!(error instanceof Oss20bdError)) throw error
 }

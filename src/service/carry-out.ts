@@ -24,6 +24,8 @@ export interface CarryOutDoors {
 
 /** The daemon of this home, however it was started. */
 export interface DaemonDoors {
+  /** Asks one that runs to give its port away; the swap goes on when it cannot. */
+  handOver(limitMs: number): Promise<void>
   /** Asks it to end; false when it is still there after `limitMs`. */
   end(pid: number, limitMs: number): Promise<boolean>
   /** Starts one in the background. Throws what hinders it. */
@@ -48,7 +50,10 @@ export type After =
   | { readonly kind: 'undo-failed'; readonly failure: Failure }
 
 const FIRST_PAUSE_MS = 100
+/** Between two tries to do something. */
 const LONGEST_PAUSE_MS = 2000
+/** Between two looks, which cost little; apps wait meanwhile. */
+const LONGEST_LOOK_PAUSE_MS = 400
 
 /** Never rejects for what a plan may meet. */
 export async function carryOut(plan: Plan, doors: CarryOutDoors): Promise<CarriedOut> {
@@ -100,6 +105,8 @@ async function doStep(step: Step, doors: CarryOutDoors): Promise<Failure | null>
       return runUntilAccepted(step, doors)
     case 'wait':
       return waitUntilSo(step, doors)
+    case 'hand-over':
+      return done(doors.daemon.handOver(step.limitMs))
     case 'end-background':
       return endBackground(step, doors)
     case 'start-background':
@@ -128,6 +135,7 @@ async function runUntilAccepted(
     (result) => accepted(result) || !mayPass(result),
     step.retry?.limitMs ?? 0,
     clock,
+    LONGEST_PAUSE_MS,
   )
   return accepted(last) ? null : step.explain(last)
 }
@@ -172,9 +180,10 @@ async function lookUntil<T>(
   enough: (found: T) => boolean,
   limitMs: number,
   clock: CarryOutDoors['clock'],
+  longestPauseMs: number = LONGEST_LOOK_PAUSE_MS,
 ): Promise<T> {
   const untilMs = clock.monotonicMs() + limitMs
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     const found = await look()
     const leftMs = untilMs - clock.monotonicMs()
     if (enough(found) || leftMs <= 0) return found

@@ -24,10 +24,11 @@ export const BOOTED_OUT: readonly number[] = [
 /** What bootstrap may answer while an older one is on its way out. */
 export const MAY_PASS: readonly number[] = [CATCH_ALL, IN_PROGRESS, ALREADY_IN_PROGRESS]
 
+const DOCTOR_HINT = 'See what is wrong: oss20bd doctor'
 const LOG_HINT =
   'See what launchd says: log show --last 5m --predicate \'process == "launchd"\' | grep oss20bd'
-const AT_THE_MAC =
-  'Log in at the Mac itself and run the command in its Terminal, or install for the whole Mac: sudo oss20bd install --system'
+const FOR_THE_WHOLE_MAC =
+  'Install it for the whole Mac, where it needs no session: sudo oss20bd install --system'
 const AGAIN = 'Run the command again in a minute'
 
 const MEANING: Readonly<Record<number, Failure>> = {
@@ -35,7 +36,7 @@ const MEANING: Readonly<Record<number, Failure>> = {
   5: {
     message:
       'launchd refuses it without a reason (the old one is not gone, the plist is not yours, or its disk cannot be read)',
-    hint: `See what is wrong: oss20bd doctor. ${LOG_HINT}`,
+    hint: DOCTOR_HINT,
   },
   17: {
     message: 'a service of this name is loaded already',
@@ -45,7 +46,7 @@ const MEANING: Readonly<Record<number, Failure>> = {
   37: { message: 'launchd is still at work on it', hint: AGAIN },
   110: { message: 'launchd cannot read the plist', hint: 'Write it anew: oss20bd install' },
   111: { message: 'launchd cannot read the plist', hint: 'Write it anew: oss20bd install' },
-  112: { message: 'you have no session at the screen of this Mac', hint: AT_THE_MAC },
+  112: { message: 'you have no session at the screen of this Mac', hint: FOR_THE_WHOLE_MAC },
   113: {
     message: 'launchd does not know the service',
     hint: 'Load it: oss20bd install. If it stays so: System Settings > General > Login Items, allow "oss20bd" in the background',
@@ -56,15 +57,19 @@ const MEANING: Readonly<Record<number, Failure>> = {
   },
   122: {
     message: 'the plist or its folder belongs to somebody else, or others may write to it',
-    hint: 'ls -ld ~/Library/LaunchAgents and the plist in it must show you as owner; then: oss20bd install',
+    // The plist is written anew by the install.
+    hint: 'Make the folder yours alone: sudo install -d -o "$(id -un)" -m 755 ~/Library/LaunchAgents && oss20bd install',
   },
   124: { message: 'you are being logged out', hint: 'Log in, then run the command again' },
-  125: { message: 'this session cannot have services (ssh, or sudo)', hint: AT_THE_MAC },
-  133: { message: 'launchd names several faults', hint: LOG_HINT },
-  134: { message: 'the service is not meant for this kind of session', hint: AT_THE_MAC },
+  125: {
+    message: 'this session cannot have services (ssh, or sudo)',
+    hint: 'Run the same command in the Terminal of the Mac itself, without sudo',
+  },
+  133: { message: 'launchd names several faults', hint: DOCTOR_HINT },
+  134: { message: 'the service is not meant for this kind of session', hint: FOR_THE_WHOLE_MAC },
   155: {
     message: 'a file of oss20bd is quarantined, as downloads by a browser are',
-    hint: 'Let it run: xattr -dr com.apple.quarantine "$(npm root -g)/oss20bd", then: oss20bd install',
+    hint: 'Let it run: xattr -dr com.apple.quarantine "$(npm root -g)/oss20bd" && oss20bd install',
   },
 }
 

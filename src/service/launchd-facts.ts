@@ -1,7 +1,8 @@
 /** Gathers what can be known of the service on a Mac. Changes nothing; what cannot be told is null. */
 import { constants } from 'node:fs'
-import { access, lstat, readdir, readFile, realpath } from 'node:fs/promises'
+import { access, lstat, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { followLinks } from './follow-links.ts'
 import { readFileVault } from './install-refusal.ts'
 import { nodeFile, packageFile, shimFile } from './installed-program.ts'
 import {
@@ -13,9 +14,10 @@ import {
   type PrintedService,
 } from './launchctl-print.ts'
 import { domainOf, launchd, targetOf } from './launchd.ts'
-import { differingKeys, fillPlist, LABEL, readPlist, type ReadPlist } from './launchd-plist.ts'
+import { differingKeys, fillPlist, readPlist, type ReadPlist } from './launchd-plist.ts'
 import { isAllowedInLoginItems } from './login-items.ts'
 import type { RunCommand, ServiceSpec } from './service.ts'
+import { LABEL } from './unit-file.ts'
 
 export interface LaunchdFacts {
   readonly label: string
@@ -89,7 +91,7 @@ export async function gatherLaunchd(asked: LaunchdQuestions): Promise<LaunchdFac
         : { folder: program, isThere: await isReadable(join(program, 'bin', 'oss20bd')) },
     wantedProgram: spec.program.name,
     logFolder: { path: spec.folders.logs, isThere: await isReadable(spec.folders.logs) },
-    model: await realpath(asked.model).catch(() => asked.model),
+    model: await followLinks(asked.model),
     home: spec.user.home,
     models: asked.models,
     others: await otherPlists(spec),
@@ -124,12 +126,12 @@ async function askLaunchctl(spec: ServiceSpec, run: RunCommand): Promise<Asked> 
 async function readPlistFile(file: string, spec: ServiceSpec): Promise<PlistFile | null> {
   const text = await readFile(file, 'utf8').catch(() => null)
   if (text === null) return null
-  const { mode, uid } = await lstat(file)
-  const isLink = (await lstat(file)).isSymbolicLink()
+  const found = await lstat(file)
+  const { mode, uid } = found
   const owner = spec.scope === 'system' ? 0 : spec.user.uid
   return {
     read: readPlist(text),
-    isSafe: !isLink && uid === owner && (mode & 0o022) === 0,
+    isSafe: !found.isSymbolicLink() && uid === owner && (mode & 0o022) === 0,
     differing: differingKeys(text, fillPlist(spec)),
   }
 }

@@ -4,8 +4,6 @@ import { build, parse } from 'plist'
 import { shimFile } from './installed-program.ts'
 import type { ServiceSpec } from './service.ts'
 
-export const LABEL = 'dev.oss20bd.daemon'
-
 /** launchd's own default, and enough for the graces of the default config. */
 const MIN_EXIT_TIMEOUT_SECONDS = 60
 /** The daemon ends by itself first: a SIGKILL by launchd would cut answers without a word. */

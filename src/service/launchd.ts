@@ -17,8 +17,9 @@ import {
   NO_SERVICE,
 } from './launchctl-exit.ts'
 import { parsePrint } from './launchctl-print.ts'
-import { exitTimeoutSeconds, fillPlist, LABEL } from './launchd-plist.ts'
+import { exitTimeoutSeconds, fillPlist } from './launchd-plist.ts'
 import type { CommandResult } from './run-command.ts'
+import { endBackground, HAND_OVER, handOver, replaceBackground } from './old-daemon.ts'
 import type {
   Found,
   Plan,
@@ -29,6 +30,7 @@ import type {
   ServiceVerb,
 } from './service.ts'
 import type { RunStep, Step, WaitStep } from './step.ts'
+import { LABEL, plistFile } from './unit-file.ts'
 
 type Place = Pick<ServiceSpec, 'scope' | 'user'>
 
@@ -56,12 +58,6 @@ export function targetOf(place: Place): string {
   return `${domainOf(place)}/${LABEL}`
 }
 
-function plistFile({ scope, user }: Place): string {
-  const folder =
-    scope === 'system' ? '/Library/LaunchDaemons' : join(user.home, 'Library', 'LaunchAgents')
-  return join(folder, `${LABEL}.plist`)
-}
-
 function plan(verb: ServiceVerb, spec: ServiceSpec, found: Found): Plan {
   switch (verb) {
     case 'install':
@@ -73,7 +69,7 @@ function plan(verb: ServiceVerb, spec: ServiceSpec, found: Found): Plan {
     case 'stop':
       return { verb, steps: endSteps(spec), undo: [] }
     case 'restart':
-      return { verb, steps: [...endSteps(spec), ...loadSteps(spec)], undo: [] }
+      return { verb, steps: [HAND_OVER, ...endSteps(spec), ...loadSteps(spec)], undo: [] }
   }
 }
 
@@ -86,6 +82,7 @@ function installSteps(spec: ServiceSpec, found: Found): readonly Step[] {
       mode: 0o755,
       owner: null,
     },
+    ...handOver(found),
     ...endBackground(spec, found),
     ...endSteps(spec),
     { kind: 'write-file', path: plistFile(spec), text: fillPlist(spec), mode: 0o644, owner: null },
@@ -98,6 +95,7 @@ function installSteps(spec: ServiceSpec, found: Found): readonly Step[] {
 function undoInstall(spec: ServiceSpec, found: Found): readonly Step[] {
   const ranBefore = found.loaded && found.files.has(plistFile(spec))
   return [
+    ...handOver(found),
     ...endSteps(spec),
     ...restoreFiles(spec, found, launchd.files(spec)),
     ...removeNewProgram(spec, found),
@@ -120,12 +118,7 @@ function errFile({ folders }: Pick<ServiceSpec, 'folders'>): string {
 }
 
 function startSteps(spec: ServiceSpec, found: Found): readonly Step[] {
-  return [...endBackground(spec, found), ...(found.loaded ? runSteps(spec) : loadSteps(spec))]
-}
-
-function endBackground(spec: ServiceSpec, { backgroundPid }: Found): readonly Step[] {
-  const limitMs = spec.stopLimitMs
-  return backgroundPid === null ? [] : [{ kind: 'end-background', pid: backgroundPid, limitMs }]
+  return [...replaceBackground(spec, found), ...(found.loaded ? runSteps(spec) : loadSteps(spec))]
 }
 
 /** bootout returns before the service is gone, and only then can it be loaded again. */

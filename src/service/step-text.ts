@@ -20,6 +20,8 @@ export function stepLine(step: Step): string {
       return `${step.command.map(quote).join(' ')}  # ${step.why}`
     case 'wait':
       return `${step.command.map(quote).join(' ')}  # until ${step.until}, at most ${step.limitMs / 1000} s`
+    case 'hand-over':
+      return `let the daemon that runs hand its port over: what is asked is held until the next one is up, at most ${step.limitMs / 1000} s`
     case 'end-background':
       return `end the daemon in the background (pid ${step.pid}), at most ${step.limitMs / 1000} s`
     case 'start-background':

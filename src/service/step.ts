@@ -21,6 +21,8 @@ export type Step =
   | { readonly kind: 'remove-empty-folder'; readonly path: string }
   | RunStep
   | WaitStep
+  /** A daemon that runs gives its port away: what is asked is held until the next one is up, or until `limitMs` are over. */
+  | { readonly kind: 'hand-over'; readonly limitMs: number }
   /** A daemon that `oss20bd start` made is asked to end, and waited for: the service's own needs its place. */
   | { readonly kind: 'end-background'; readonly pid: number; readonly limitMs: number }
   /** The other way round, when the service could not take its place. */

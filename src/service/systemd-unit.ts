@@ -2,8 +2,6 @@
 import { shimFile } from './installed-program.ts'
 import type { ServiceSpec } from './service.ts'
 
-export const UNIT = 'oss20bd.service'
-
 /** Enough for the graces of the default config. */
 const MIN_STOP_SECONDS = 60
 /** The daemon ends by itself first: a SIGKILL by systemd would cut answers without a word. */

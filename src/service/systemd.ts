@@ -8,6 +8,7 @@ import {
   removeProgram,
   restoreFiles,
 } from './installed-program.ts'
+import { endBackground, HAND_OVER, handOver, replaceBackground } from './old-daemon.ts'
 import type {
   Found,
   Plan,
@@ -20,7 +21,8 @@ import type {
 import type { Failure, RunStep, Step, WaitStep } from './step.ts'
 import { explainSystemctl } from './systemctl-exit.ts'
 import { parseShow, SHOW_ARGS, type ShownUnit } from './systemctl-show.ts'
-import { fillUnit, stopSeconds, targetOf, UNIT } from './systemd-unit.ts'
+import { fillUnit, stopSeconds, targetOf } from './systemd-unit.ts'
+import { UNIT, unitFile, unitFolder } from './unit-file.ts'
 
 type Place = Pick<ServiceSpec, 'scope' | 'user'>
 
@@ -41,15 +43,6 @@ export const systemd: Service = {
   state,
 }
 
-/** Not XDG_CONFIG_HOME: the manager goes by its own environment, and a shell may say otherwise. */
-function unitFolder({ scope, user }: Place): string {
-  return scope === 'system' ? '/etc/systemd/system' : join(user.home, '.config', 'systemd', 'user')
-}
-
-function unitFile(place: Place): string {
-  return join(unitFolder(place), UNIT)
-}
-
 /** Where `enable` puts its link. */
 function wantsFolder(place: Place): string {
   return join(unitFolder(place), `${targetOf(place)}.wants`)
@@ -62,13 +55,13 @@ function plan(verb: ServiceVerb, spec: ServiceSpec, found: Found): Plan {
     case 'uninstall':
       return { verb, steps: uninstallSteps(spec, found), undo: [] }
     case 'start':
-      return { verb, steps: [...endBackground(spec, found), ...startSteps(spec)], undo: [] }
+      return { verb, steps: [...replaceBackground(spec, found), ...startSteps(spec)], undo: [] }
     case 'stop':
       return { verb, steps: endSteps(spec), undo: [] }
     case 'restart':
       return {
         verb,
-        steps: [...endBackground(spec, found), ...endSteps(spec), ...startSteps(spec)],
+        steps: [HAND_OVER, ...endBackground(spec, found), ...endSteps(spec), ...startSteps(spec)],
         undo: [],
       }
   }
@@ -82,6 +75,7 @@ function installSteps(spec: ServiceSpec, found: Found): readonly Step[] {
     { kind: 'write-file', path: unitFile(spec), text: fillUnit(spec), mode: 0o644, owner: null },
     reloadStep(spec),
     systemctl(spec, ['enable', UNIT], `start it with ${targetOf(spec)}`, [0]),
+    ...handOver(found),
     ...endBackground(spec, found),
     ...endSteps(spec),
     ...startSteps(spec),
@@ -93,6 +87,7 @@ function installSteps(spec: ServiceSpec, found: Found): readonly Step[] {
 function undoInstall(spec: ServiceSpec, found: Found): readonly Step[] {
   const wasInstalled = found.files.has(unitFile(spec))
   return [
+    ...handOver(found),
     ...endSteps(spec),
     ...(wasInstalled ? [] : disableSteps(spec)),
     ...restoreFiles(spec, found, systemd.files(spec)),
@@ -126,11 +121,6 @@ function removeUserFolders(spec: ServiceSpec): readonly Step[] {
 
 function disableSteps(spec: ServiceSpec): readonly Step[] {
   return [systemctl(spec, ['disable', UNIT], 'start it no more', [0])]
-}
-
-function endBackground(spec: ServiceSpec, { backgroundPid }: Found): readonly Step[] {
-  const limitMs = spec.stopLimitMs
-  return backgroundPid === null ? [] : [{ kind: 'end-background', pid: backgroundPid, limitMs }]
 }
 
 /** Not waited for by systemctl: requests that finish may take longer than a program of ours may run. */

@@ -1,17 +1,16 @@
 /** A user of a Mac as far as Linux can play one: a home, the launchctl stand-in on PATH, the real CLI and daemon. */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
-import type { TestContext } from 'vitest'
 import { askDaemon } from '../../src/cli/control-client.ts'
 import { systemClock } from '../../src/clock.ts'
 import type { Status } from '../../src/daemon/control-protocol.ts'
 import { writeTestModel } from '../../src/model/test-model.ts'
-import { copyProgram, programName } from '../../src/service/copy-program.ts'
+import { programName } from '../../src/service/copy-program.ts'
 import { freePort } from './cli.ts'
 import { configText } from './daemon-scene.ts'
 import { puppetFile } from './puppet.ts'
@@ -53,36 +52,65 @@ export interface Package {
   readonly name: string
 }
 
-/** This package, whole, in a folder where nobody compiles anew meanwhile. */
+/** This package in a folder where nobody compiles anew meanwhile. Its libraries are links: thousands of small files. */
 export async function copyPackage(to: string): Promise<Package> {
-  await copyProgram({ kind: 'copy-program', from: root, to, owner: null })
-  return { folder: to, name: await programName(to) }
-}
-
-/** The same with other files; they share what is not changed. */
-export async function changedPackage(
-  from: Package,
-  to: string,
-  files: Readonly<Record<string, string>>,
-): Promise<Package> {
-  await cloneFolder(from.folder, to)
-  for (const [name, text] of Object.entries(files)) {
-    await rm(join(to, name))
-    await writeFile(join(to, name), text)
+  await mkdir(to)
+  await symlink(join(root, 'node_modules'), join(to, 'node_modules'))
+  for (const name of ['package.json', 'bin', 'dist', 'launchd', 'scripts', 'systemd']) {
+    await cp(join(root, name), join(to, name), { recursive: true })
   }
   return { folder: to, name: await programName(to) }
 }
 
-async function cloneFolder(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true })
-  await execa('cp', [process.platform === 'darwin' ? '-Rc' : '-al', from, to])
+/** This package as another version, or with a daemon that ends at once. */
+export async function otherVersion(
+  own: Package,
+  to: string,
+  version: string,
+  daemon?: string,
+): Promise<Package> {
+  const manifest = JSON.parse(await readFile(join(own.folder, 'package.json'), 'utf8'))
+  return changedPackage(own, to, {
+    'package.json': JSON.stringify({ ...manifest, version }),
+    ...(daemon === undefined ? {} : { 'dist/cli/commands/daemon.js': daemon }),
+  })
 }
 
+/** With other files. Its own are no links: Node would run what they lead to. */
+async function changedPackage(
+  from: Package,
+  to: string,
+  files: Readonly<Record<string, string>>,
+): Promise<Package> {
+  await cp(from.folder, to, { recursive: true, verbatimSymlinks: true })
+  for (const [name, text] of Object.entries(files)) await writeFile(join(to, name), text)
+  return { folder: to, name: await programName(to) }
+}
+
+/** For what a whole file of tests shares: what would be done when one test is over is done when all are. */
+export function finishers(): {
+  readonly onFinished: OnFinished
+  readonly finish: () => Promise<void>
+} {
+  const works: Parameters<OnFinished>[0][] = []
+  return {
+    onFinished: (work) => void works.push(work),
+    finish: async () => {
+      for (const work of works.splice(0).toReversed()) await work()
+    },
+  }
+}
+
+/** A test's own, or that of `finishers`. */
+export type OnFinished = (work: () => void | PromiseLike<void>) => void
+
 export interface LaunchdSceneOptions {
-  readonly onTestFinished: TestContext['onTestFinished']
+  readonly onTestFinished: OnFinished
   readonly package: Package
   /** How long one of launchd's seconds is. */
   readonly secondMs?: number
+  /** What else is in the environment of every command. */
+  readonly env?: Readonly<Record<string, string>>
   /** Whether the copy of the program is there from an earlier time: `install` then is quick. */
   readonly isCopied?: boolean
 }
@@ -98,14 +126,15 @@ export async function launchdScene(options: LaunchdSceneOptions): Promise<Launch
   await scene.configure({})
   if (isCopied) await scene.putCopy(options.package)
   const launchd = fork(`${standIns}launchd.mjs`, [
-    JSON.stringify({ socket: scene.socket, uid: scene.uid, secondMs }),
+    JSON.stringify({ uid: scene.uid, secondMs, exitSecondMs: 300 }),
   ])
   const gone = once(launchd, 'exit')
   onTestFinished(async () => {
     launchd.kill('SIGTERM')
     await gone
   })
-  await once(launchd, 'message')
+  const [launchdPort]: unknown[] = await once(launchd, 'message')
+  scene.launchdPort = Number(launchdPort)
   return scene
 }
 
@@ -114,11 +143,13 @@ export class LaunchdScene {
   readonly url: string
   readonly plist: string
   readonly target: string
-  readonly socket: string
+  /** Where the stand-in of launchd answers. */
+  launchdPort = 0
   readonly uid: number
   readonly port: number
   readonly #package: Package
-  readonly #onTestFinished: TestContext['onTestFinished']
+  readonly #onTestFinished: OnFinished
+  readonly #env: Readonly<Record<string, string>>
 
   constructor(home: TempDir, port: number, options: LaunchdSceneOptions) {
     this.home = home
@@ -127,9 +158,9 @@ export class LaunchdScene {
     this.uid = process.getuid?.() ?? 0
     this.plist = home.file('Library', 'LaunchAgents', 'dev.oss20bd.daemon.plist')
     this.target = `gui/${this.uid}/dev.oss20bd.daemon`
-    this.socket = home.file('launchd.sock')
     this.#package = options.package
     this.#onTestFinished = options.onTestFinished
+    this.#env = options.env ?? {}
   }
 
   /** Writes the config anew. */
@@ -142,9 +173,11 @@ export class LaunchdScene {
     await writeFile(this.home.file('oss', 'config.toml'), configText({ ...usual, ...config }))
   }
 
-  /** As `oss20bd install` of that package would. */
+  /** As `oss20bd install` of that package would; only a link, as thousands of small files take seconds. */
   async putCopy({ folder, name }: Package): Promise<void> {
-    await cloneFolder(folder, this.home.file('oss', 'service', 'programs', name))
+    const programs = this.home.file('oss', 'service', 'programs')
+    await mkdir(programs, { recursive: true })
+    await symlink(folder, join(programs, name))
   }
 
   oss20bd(...args: readonly string[]): Promise<Ended> {
@@ -179,7 +212,8 @@ export class LaunchdScene {
       HOME: this.home.path,
       OSS20BD_HOME: this.home.file('oss'),
       OSS20BD_TEST_PLATFORM: 'darwin',
-      LAUNCHD_STAND_IN: this.socket,
+      LAUNCHD_STAND_IN: String(this.launchdPort),
+      ...this.#env,
     }
   }
 
@@ -202,7 +236,7 @@ export class LaunchdScene {
   }
 
   async #tell(request: object): Promise<string> {
-    const socket = connect(this.socket)
+    const socket = connect(this.launchdPort, '127.0.0.1')
     socket.write(`${JSON.stringify(request)}\n`)
     let answer = ''
     for await (const chunk of socket) answer += String(chunk)
@@ -225,6 +259,19 @@ export class LaunchdScene {
       }
       await systemClock.sleep(lookEveryMs)
     }
+  }
+
+  /** launchctl has been called so often with that verb. */
+  async untilCalled(verb: string, times: number): Promise<void> {
+    const countOf = async (): Promise<number> =>
+      (await this.calls()).filter(({ args }) => args[0] === verb).length
+    while ((await countOf()) < times) await systemClock.sleep(lookEveryMs)
+  }
+
+  /** launchctl prints that of the service. */
+  async untilPrinted(text: string): Promise<void> {
+    while (!(await this.launchctl('print', this.target)).stdout.includes(text))
+      await systemClock.sleep(lookEveryMs)
   }
 
   untilReady(notPid = 0): Promise<Status> {

@@ -5,6 +5,7 @@ export interface PrintedJob {
   readonly path: string
   readonly state: string
   readonly runs: number
+  readonly successiveCrashes: number
   readonly child: { readonly pid: number } | null
   readonly lastExit: number | null
   readonly lastSignal: string | null

@@ -5,8 +5,10 @@ const SIGNALS = {
   SIGKILL: 'Killed: 9',
   SIGTERM: 'Terminated: 15',
   SIGSEGV: 'Segmentation fault: 11',
+  SIGILL: 'Illegal instruction: 4',
+  SIGABRT: 'Abort trap: 6',
 }
-const SIGNAL_NUMBERS = { SIGKILL: 9, SIGTERM: 15, SIGSEGV: 11 }
+const SIGNAL_NUMBERS = { SIGKILL: 9, SIGTERM: 15, SIGSEGV: 11, SIGILL: 4, SIGABRT: 6 }
 
 function block(title, lines) {
   return [`\t${title} = {`, ...lines.map((line) => `\t\t${line}`), '\t}', '']
@@ -43,6 +45,7 @@ export function printService(job) {
     `\tminimum runtime = ${plist.ThrottleInterval ?? 10}`,
     `\texit timeout = ${plist.ExitTimeOut ?? 5}`,
     `\truns = ${job.runs}`,
+    ...(job.successiveCrashes > 0 ? [`\tsuccessive crashes = ${job.successiveCrashes}`] : []),
     ...(running ? [`\tpid = ${child.pid}`, '\timmediate reason = speculative', '\tforks = 0'] : []),
     `\t${lastExit(job)}`,
     '',

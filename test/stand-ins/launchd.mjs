@@ -2,22 +2,25 @@
  * Stands in for launchd: reads real plists and runs real programs by them, as far as the facts and captures tell.
  *
  * What it obeys: KeepAlive (true, or SuccessfulExit), RunAtLoad, ThrottleInterval, ExitTimeOut (SIGTERM, then SIGKILL),
+ * UserName (as root),
  * AbandonProcessGroup (the rest of the group of a job that died is killed), Umask, SoftResourceLimits.NumberOfFiles,
  * EnvironmentVariables and nothing else of the environment, StandardOutPath and StandardErrorPath (no folder: exit 78),
  * records of disable that outlive a plist, a domain in on-demand-only mode, a Login Items switch that is off, a domain
  * that is not there. `bootout` returns before the job is gone. Texts and exit codes are those of the captures.
  *
- * It is given one argument, JSON: { socket, uid, secondMs } (so long is one of launchd's seconds here). It answers on
- * the socket, one line of JSON each: { launchctl: [ARGUMENTS] }, or from the test { set: {...} }, { calls: true }.
+ * It is given one argument, JSON: { uid, secondMs, exitSecondMs } (so long is one of launchd's seconds here, those of
+ * ExitTimeOut apart: a machine that is busy must not have its daemons killed), and tells its port to
+ * whoever forked it. There it answers one line each: the arguments of launchctl with 0x1f between them, answered by
+ * `CODE LENGTH`, so many bytes of stdout, and stderr; or JSON from the test: { set: {...} }, { calls: true }.
  */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { accessSync, closeSync, constants, openSync, readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { parse } from 'plist'
 import { printDomain, printListed, printService, printTable } from './launchd-texts.mjs'
 
-const { socket, uid, secondMs } = JSON.parse(process.argv[2])
+const { uid, secondMs, exitSecondMs } = JSON.parse(process.argv[2])
 const domain = `gui/${uid}`
 const domains = new Set([domain, 'system'])
 
@@ -49,6 +52,8 @@ const TEXTS = {
   124: 'Domain is shutting down',
   125: 'Domain does not support specified action',
 }
+/** What macOS writes a crash report of. */
+const CRASHES = new Set(['SIGILL', 'SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGTRAP', 'SIGFPE'])
 const VERB_NAMES = { bootstrap: 'Bootstrap', bootout: 'Boot-out' }
 
 // ------------------------------------------------------------------------------------------- verbs
@@ -164,6 +169,7 @@ function neverRun() {
     child: null,
     state: 'not running',
     runs: 0,
+    successiveCrashes: 0,
     lastExit: null,
     lastSignal: null,
     penaltyBox: false,
@@ -188,6 +194,7 @@ function start(job) {
     // A group of its own, that ends with it.
     detached: true,
     stdio: ['ignore', ...files],
+    ...userOf(job.plist),
     env: {
       PATH: '/usr/bin:/bin:/usr/sbin:/sbin',
       XPC_SERVICE_NAME: job.label,
@@ -197,6 +204,13 @@ function start(job) {
   process.umask(umask)
   for (const file of files) closeSync(file)
   job.child.once('exit', (code, signal) => ended(job, code, signal))
+}
+
+/** Only root can start programs as somebody else. */
+function userOf({ UserName: name }) {
+  if (name === undefined) return {}
+  const idOf = (option) => Number(execFileSync('id', [option, name]))
+  return { uid: idOf('-u'), gid: idOf('-g') }
 }
 
 function shellArgs({ ProgramArguments, SoftResourceLimits }) {
@@ -234,6 +248,7 @@ function ended(job, code, signal) {
   if (job.plist.AbandonProcessGroup !== true) killGroup(pid)
   clearTimeout(job.killTimer)
   Object.assign(job, { child: null, state: 'not running', lastExit: code, lastSignal: signal })
+  job.successiveCrashes = CRASHES.has(signal) ? job.successiveCrashes + 1 : 0
   if (job.leaving) jobs.delete(job.label)
   else if (keepsAlive(job)) schedule(job)
 }
@@ -255,7 +270,7 @@ function terminate(job) {
   job.state = 'SIGTERMed'
   const { pid } = job.child
   job.child.kill('SIGTERM')
-  job.killTimer = setTimeout(() => killGroup(pid), (job.plist.ExitTimeOut ?? 5) * secondMs)
+  job.killTimer = setTimeout(() => killGroup(pid), (job.plist.ExitTimeOut ?? 5) * exitSecondMs)
 }
 
 function killGroup(pid) {
@@ -268,20 +283,30 @@ function killGroup(pid) {
 
 // ------------------------------------------------------------------------------------------ server
 
-function serve(request) {
-  if (request.set !== undefined) return Object.assign(world, request.set)
-  if (request.calls !== undefined) return calls
-  const [verb, ...args] = request.launchctl
+function tell(request) {
+  if (request.set !== undefined) Object.assign(world, request.set)
+  return JSON.stringify(calls)
+}
+
+function launchctl([verb, ...args]) {
   const failure = world.failures.find((one) => one.verb === verb && one.times > 0)
   if (failure !== undefined) {
     failure.times -= 1
-    const result = failed(verb, failure.code)
-    calls.push({ args: request.launchctl, code: result.code })
-    return result
+    return noted(failed(verb, failure.code), [verb, ...args])
   }
   const result = verbs[verb]?.(...args) ?? answer(64, '', `Unrecognized subcommand: ${verb}\n`)
-  calls.push({ args: request.launchctl, code: result.code })
+  return noted(result, [verb, ...args])
+}
+
+function noted(result, args) {
+  calls.push({ args, code: result.code })
   return result
+}
+
+function answerTo(line) {
+  if (line.startsWith('{')) return tell(JSON.parse(line))
+  const { code, stdout, stderr } = launchctl(line.split('\x1f'))
+  return `${code} ${Buffer.byteLength(stdout)}\n${stdout}${stderr}`
 }
 
 function endAll() {
@@ -292,12 +317,13 @@ function endAll() {
 process.once('SIGTERM', endAll)
 process.once('disconnect', endAll)
 
-createServer((client) => {
+const server = createServer((client) => {
   let text = ''
   client.setEncoding('utf8')
   client.on('error', () => undefined)
   client.on('data', (more) => {
     text += more
-    if (text.endsWith('\n')) client.end(JSON.stringify(serve(JSON.parse(text))))
+    if (text.endsWith('\n')) client.end(answerTo(text.slice(0, -1)))
   })
-}).listen(socket, () => process.send?.('listening'))
+})
+server.listen(0, '127.0.0.1', () => process.send?.(server.address().port))

@@ -1,8 +1,8 @@
 /** `oss20bd install`: keeps the daemon running from login on (or from boot), by launchd or systemd. */
-import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ensureFolders } from '../../config/ensure-folders.ts'
+import { assertSocketPathsFit, ensureFolders } from '../../config/ensure-folders.ts'
 import { Oss20bdError } from '../../errors.ts'
+import { followLinks } from '../../service/follow-links.ts'
 import { refuseInstall } from '../../service/install-refusal.ts'
 import { runCommand } from '../../service/run-command.ts'
 import { NOTHING_FOUND } from '../../service/service.ts'
@@ -10,7 +10,8 @@ import { lingerAdvice, readLinger } from '../../service/systemd-linger.ts'
 import type { Context } from '../command.ts'
 import { defineCommand, print, say } from '../command.ts'
 import { planJson, renderPlan } from '../render-plan.ts'
-import type { Scope, ServiceHere } from '../service-here.ts'
+import type { Scope } from '../find-unit.ts'
+import type { ServiceHere } from '../service-here.ts'
 import { findInstalled, serviceElsewhere, serviceHere } from '../service-here.ts'
 import { runService } from '../service-run.ts'
 import { readSettled } from '../settings.ts'
@@ -46,7 +47,9 @@ export const command = defineCommand({
     const { found, isInstalled } = await findInstalled(here)
     if (args['dry-run']) return tellPlan(context, here.service.plan('install', here.spec, found))
     await assertMayInstall(here)
-    await ensureFolders(here.context.paths)
+    // As root they would be root's: the service makes its own.
+    if (scope === 'user') await ensureFolders(here.context.paths)
+    else assertSocketPathsFit(here.context.paths, process.platform)
     await runService('install', here, found)
     tellInstalled(here, isInstalled)
     await tellLinger(here)
@@ -74,7 +77,7 @@ async function assertMayInstall({ context, service, spec }: ServiceHere): Promis
       kind: service.kind,
       spec,
       sudoUser: context.env['SUDO_USER'] ?? null,
-      model: await realpath(model).catch(() => model),
+      model: await followLinks(model),
     },
     runCommand,
   )

@@ -6,8 +6,9 @@ import type { Context } from '../command.ts'
 import { defineCommand, print, say } from '../command.ts'
 import { purgeList } from '../purge-list.ts'
 import { planJson, renderPlan } from '../render-plan.ts'
-import type { Scope, ServiceHere } from '../service-here.ts'
-import { findInstalled, installedScope, serviceHere } from '../service-here.ts'
+import { installedScope, type Scope } from '../find-unit.ts'
+import type { ServiceHere } from '../service-here.ts'
+import { findInstalled, serviceHere } from '../service-here.ts'
 import { runService } from '../service-run.ts'
 
 export const command = defineCommand({

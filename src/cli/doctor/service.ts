@@ -7,21 +7,21 @@ import { runCommand } from '../../service/run-command.ts'
 import type { ServiceState } from '../../service/service.ts'
 import type { Context } from '../command.ts'
 import type { ServiceHere } from '../service-here.ts'
-import { findInstalled, installedScope, serviceHere, type Installed } from '../service-here.ts'
+import { installedScope } from '../find-unit.ts'
+import { findInstalled, serviceHere, type Installed } from '../service-here.ts'
 import { readSettled } from '../settings.ts'
-import type { DoctorPart } from './part.ts'
+import type { DoctorPart, Examined } from './part.ts'
 
-export const servicePart: DoctorPart = {
-  name: 'service',
-  examine: async (context) => {
-    const here = await serviceHere(context, (await installedScope(context)) ?? 'user')
-    const installed = await findInstalled(here)
-    const findings =
-      here.service.kind === 'launchd'
-        ? judgeLaunchd(await launchdFacts(context, here, installed))
-        : judgeState(installed)
-    return { state: stateText(here, installed), findings }
-  },
+export const servicePart: DoctorPart = { name: 'service', examine: examineService }
+
+export async function examineService(context: Context): Promise<Examined> {
+  const here = await serviceHere(context, (await installedScope(context)) ?? 'user', 'look')
+  const installed = await findInstalled(here)
+  const findings =
+    here.service.kind === 'launchd'
+      ? judgeLaunchd(await launchdFacts(context, here, installed))
+      : judgeState(installed)
+  return { state: stateText(here, installed), findings }
 }
 
 async function launchdFacts(
@@ -31,7 +31,7 @@ async function launchdFacts(
 ): ReturnType<typeof gatherLaunchd> {
   const { config } = await readSettled(context)
   const { port } = config.proxy
-  const { findPortHolder } = await import('../../daemon/port-holder.ts')
+  const { findPortHolder } = await import('../../port-holder.ts')
   const holder = await findPortHolder(port)
   return gatherLaunchd({
     spec,

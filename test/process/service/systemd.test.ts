@@ -14,6 +14,7 @@ import {
   puppetFile,
   startPuppetControl,
 } from '../../helpers/puppet.ts'
+import { startSteadyClient } from '../../helpers/steady-client.ts'
 import {
   putDropIn,
   startUserManager,
@@ -195,6 +196,22 @@ describe.skipIf(missing !== null)(`oss20bd under systemd${leftOut}`, () => {
     const [started] = await Promise.all([oss20bd('start'), readyPuppet()])
     expect(started).toMatchObject({ exitCode: 0 })
     expect(await manager.property(unit, 'ActiveState')).toBe('active')
+  })
+
+  test('install over a daemon that runs: apps that ask all the time see no failure', async ({
+    onTestFinished,
+  }) => {
+    const { oss20bd, readyPuppet, pid, port } = await systemdScene(onTestFinished)
+    await Promise.all([oss20bd('install'), readyPuppet()])
+    const first = await pid()
+    const app = startSteadyClient(`http://127.0.0.1:${port}`)
+    await app.more(5)
+    const [installed] = await Promise.all([oss20bd('install'), readyPuppet()])
+    expect(installed).toMatchObject({ exitCode: 0 })
+    expect(installed.stderr).not.toContain('requests are refused')
+    expect(await pid()).not.toBe(first)
+    await app.more(5)
+    expect(await app.end()).toMatchObject({ failures: [] })
   })
 
   test('uninstall leaves nothing of it', async ({ onTestFinished }) => {

@@ -33,6 +33,7 @@ function rig(codes: Readonly<Record<string, readonly number[]>>, changes = {}): 
     },
   }
   const daemon = {
+    handOver: () => Promise.resolve(),
     end: () => Promise.resolve(true),
     startInBackground: () => Promise.resolve(),
     answers: () => Promise.resolve(true),

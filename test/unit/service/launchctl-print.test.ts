@@ -147,6 +147,7 @@ describe('the stand-in prints as the captures do', () => {
     path: '/Users/USER/scripts/launchagents/Library/LaunchAgents/com.sglavoie.ddc-brightnessd.plist',
     state: 'running',
     runs: 1,
+    successiveCrashes: 0,
     child: { pid: 1076 },
     lastExit: null,
     lastSignal: null,
@@ -170,6 +171,19 @@ describe('the stand-in prints as the captures do', () => {
       expect({ line, isThere: found !== -1 }).toEqual({ line, isThere: true })
       at = found
     }
+  })
+
+  test('crashes one after the other are counted, in the words of the captures', async () => {
+    const crashing = { ...job, runs: 10, successiveCrashes: 9, lastSignal: 'SIGILL' }
+    const real = (await capture('launchctl-print-successive-crashes-sigill-trimmed-2026-08'))
+      .split('\n')
+      .map((line) => line.trim())
+    const told = printService(crashing)
+      .split('\n')
+      .map((line) => line.trim())
+    expect(told.filter((line) => real.includes(line) && line !== '')).toEqual(
+      real.filter((line) => line !== ''),
+    )
   })
 
   test('a table and a domain are read back', () => {

@@ -10,7 +10,8 @@ import {
 import { parseList, parsePrint } from '../../../src/service/launchctl-print.ts'
 import type { LaunchdFacts } from '../../../src/service/launchd-facts.ts'
 import { judgeLaunchd } from '../../../src/service/launchd-findings.ts'
-import { fillPlist, LABEL, readPlist } from '../../../src/service/launchd-plist.ts'
+import { fillPlist, readPlist } from '../../../src/service/launchd-plist.ts'
+import { LABEL } from '../../../src/service/unit-file.ts'
 import { macSpec } from '../../helpers/service-spec.ts'
 import { type PrintedJob, printService } from '../../stand-ins/launchd-texts.mjs'
 
@@ -32,6 +33,7 @@ const job = {
   path: plistFile,
   state: 'running',
   runs: 1,
+  successiveCrashes: 0,
   child: { pid: 4711 },
   lastExit: null,
   lastSignal: null,

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { parse } from 'plist'
 import { describe, expect, test } from 'vitest'
 import { explainLaunchctl } from '../../../src/service/launchctl-exit.ts'
-import { differingKeys, fillPlist, LABEL, readPlist } from '../../../src/service/launchd-plist.ts'
+import { differingKeys, fillPlist, readPlist } from '../../../src/service/launchd-plist.ts'
+import { LABEL } from '../../../src/service/unit-file.ts'
 import { launchd } from '../../../src/service/launchd.ts'
 import { NOTHING_FOUND, type ServiceVerb } from '../../../src/service/service.ts'
 import { stepLine } from '../../../src/service/step-text.ts'
@@ -135,6 +136,7 @@ describe('the plans', () => {
     const found = { ...NOTHING_FOUND, files, loaded: true, programs: ['0.0.9-old'] }
     const lines = launchd.plan('install', macSpec(), found).undo.map(stepLine)
     expect(lines.map((line) => line.replace(/ {2}#.*/, ''))).toEqual([
+      expect.stringMatching(/^let the daemon that runs hand its port over/),
       `launchctl bootout gui/501/${LABEL}`,
       `launchctl print gui/501/${LABEL}`,
       `write '${shim}' (mode 0755)`,
@@ -166,6 +168,9 @@ describe('the exit codes', () => {
     expect(failure.message).toMatch(new RegExp(`^[^.]+ \\(launchctl: ${exitCode}\\)$`))
     expect(failure.message).not.toContain('Texto')
     expect(failure.hint).not.toBe('')
+    expect(failure.hint.match(/oss20bd (?:start|install|doctor|logs)/g)?.length ?? 0).toBeLessThan(
+      2,
+    )
   })
 
   test('one that nobody knows is told as launchctl told it', () => {

@@ -111,6 +111,7 @@ test('install does all that can go wrong with files before it ends what runs', (
     `write-file ${unitFile}`,
     'systemctl --user daemon-reload',
     'systemctl --user enable oss20bd.service',
+    'hand-over',
     'end-background',
     'systemctl --user stop --no-block oss20bd.service',
     'wait: it has no process',
