@@ -8,6 +8,8 @@ export interface Finding {
   readonly why: string
   /** A command for a shell. */
   readonly mend: string
+  /** It works, and less well than it could. Without it: something does not work. */
+  readonly degree?: 'worse'
 }
 
 /** Says from what was gathered whether this one thing is wrong. Pure. */

@@ -40,6 +40,9 @@ export function decideNotice(told: Told, event: NewJournalEvent): Decision {
     const notice = noticeOf('The model answers again')
     return { told: { ...told, failed: false }, notice }
   }
+  if (kind === 'engine' && facts['outcome'] === 'rolled-back') {
+    return { told, notice: noticeOf(message) }
+  }
   if (kind !== 'memory') return silent
   if (facts['level'] === 'critical' && !told.critical) {
     return { told: { ...told, critical: true }, notice: noticeOf(message) }

@@ -5,48 +5,56 @@ export interface ChipMemory {
   readonly source: string
 }
 
-const APPLE = 'the technical specifications that Apple publishes for the chip'
+/** GB/s; where a chip is sold with two widths of memory, by the cores of its CPU; null where those do not tell. */
+type Width = number | ReadonlyMap<number, number> | null
 
-/** GB/s by chip, and by its CPU cores where a chip is sold with two widths of memory. */
-const APPLE_GB_PER_SECOND: ReadonlyMap<string, number | ReadonlyMap<number, number>> = new Map<
+/**
+ * As Apple states it where the chip was announced, or in the technical specifications of the Mac named; the months are
+ * those of the announcement. Of M1 Apple only says that M2 has half as much again: 68.25 is its LPDDR4X-4266 on 128 bits.
+ * M3 Max and M4 Max have less bandwidth with fewer GPU cores, which come with fewer CPU cores; M5 Max has 18 CPU cores
+ * with either.
+ */
+const APPLE: ReadonlyMap<string, readonly [width: Width, source: string]> = new Map<
   string,
-  number | ReadonlyMap<number, number>
+  readonly [Width, string]
 >([
-  ['M1', 68.25],
-  ['M1 Pro', 200],
-  ['M1 Max', 400],
-  ['M1 Ultra', 800],
-  ['M2', 100],
-  ['M2 Pro', 200],
-  ['M2 Max', 400],
-  ['M2 Ultra', 800],
-  ['M3', 100],
-  ['M3 Pro', 150],
-  [
-    'M3 Max',
-    new Map([
-      [14, 300],
-      [16, 400],
-    ]),
-  ],
-  ['M3 Ultra', 819],
-  ['M4', 120],
-  ['M4 Pro', 273],
-  [
-    'M4 Max',
-    new Map([
-      [14, 410],
-      [16, 546],
-    ]),
-  ],
-  ['M5', 153],
+  ['M1', [68.25, 'LPDDR4X-4266 on 128 bits, November 2020']],
+  ['M1 Pro', [200, 'the announcement of M1 Pro and M1 Max, October 2021']],
+  ['M1 Max', [400, 'the announcement of M1 Pro and M1 Max, October 2021']],
+  ['M1 Ultra', [800, 'the announcement of M1 Ultra, March 2022']],
+  ['M2', [100, 'the announcement of M2, June 2022']],
+  ['M2 Pro', [200, 'the announcement of M2 Pro and M2 Max, January 2023']],
+  ['M2 Max', [400, 'the announcement of M2 Pro and M2 Max, January 2023']],
+  ['M2 Ultra', [800, 'the announcement of M2 Ultra, June 2023']],
+  ['M3', [100, 'the specifications of MacBook Pro, October 2023']],
+  ['M3 Pro', [150, 'the specifications of MacBook Pro, October 2023']],
+  ['M3 Max', [byCores([14, 300], [16, 400]), 'the specifications of MacBook Pro, October 2023']],
+  ['M3 Ultra', [819, 'the specifications of Mac Studio, March 2025']],
+  ['M4', [120, 'the specifications of Mac mini, October 2024']],
+  ['M4 Pro', [273, 'the specifications of Mac mini, October 2024']],
+  ['M4 Max', [byCores([14, 410], [16, 546]), 'the specifications of Mac Studio, March 2025']],
+  ['M5', [153, 'the announcement of M5, October 2025']],
+  ['M5 Pro', [307, 'the announcement of M5 Pro and M5 Max, March 2026']],
+  ['M5 Max', [null, 'it is sold with 460 and with 614 GB/s, by the cores of its GPU']],
 ])
+
+function byCores(...widths: readonly (readonly [number, number])[]): ReadonlyMap<number, number> {
+  return new Map(widths)
+}
 
 /** null for a chip whose memory is not fixed by the chip (PCs) or came after this version of oss20bd. */
 export function chipMemory(chip: string | null, cores: number | null): ChipMemory | null {
-  const found = APPLE_GB_PER_SECOND.get(appleName(chip) ?? '')
-  const gbPerSecond = typeof found === 'object' ? found.get(cores ?? 0) : found
-  return gbPerSecond === undefined ? null : { bytesPerSecond: gbPerSecond * 1e9, source: APPLE }
+  const [width, source] = APPLE.get(appleName(chip) ?? '') ?? [null, '']
+  const gbPerSecond = typeof width === 'number' ? width : width?.get(cores ?? 0)
+  return gbPerSecond === undefined ? null : { bytesPerSecond: gbPerSecond * 1e9, source }
+}
+
+/** Why `chipMemory` knows nothing of it. */
+export function whyNoMemory(chip: string | null): string {
+  if (chip === null) return 'the chip of this machine is not known'
+  const [width, reason] = APPLE.get(appleName(chip) ?? '') ?? []
+  const what = `the memory bandwidth of ${chip} is not known`
+  return width === null ? `${what}: ${reason}` : what
 }
 
 /** Speeds of gpt-oss-20b MXFP4 in tokens per second. */

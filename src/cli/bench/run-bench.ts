@@ -4,27 +4,21 @@ import { dirname } from 'node:path'
 import { systemClock } from '../../clock.ts'
 import type { Config } from '../../config/config.ts'
 import type { Status } from '../../daemon/control-protocol.ts'
-import { llamaOptions } from '../../daemon/engine-settings.ts'
 import { ownMemoryBytes } from '../../daemon/plan-facts.ts'
 import { errnoOf, fileError, Oss20bdError } from '../../errors.ts'
-import { cellBytes } from '../../llama/need/kv-cache.ts'
-import { readLaunchSettings } from '../../llama/need/launch-settings.ts'
-import { shapeOf } from '../../llama/need/model-shape.ts'
-import { serverArgs } from '../../llama/server-args.ts'
 import { readMachineFacts } from '../../memory/machine-facts.ts'
 import type { GgufHeader } from '../../model/gguf-header.ts'
 import { readModelHeader } from '../../model/model-file.ts'
 import type { Context } from '../command.ts'
 import { askDaemon } from '../control-client.ts'
-import { chipMemory, publishedSpeeds } from './chips.ts'
 import type { BenchFigures, DepthFigures, ParallelFigures } from './figures.ts'
 import { historyFile } from './history-file.ts'
 import { type Comparison, compare, lastAlike, readHistory } from './history.ts'
 import { type Bench, type BenchPlan, measureDepth, measureParallel, warmUp } from './measure.ts'
 import { withMemoryWatch } from './memory-watch.ts'
 import type { ShownBench } from './render-bench.ts'
-import { bytesPerToken } from './roofline.ts'
-import { expectations, type Known } from './verdict.ts'
+import { expectations } from './verdict.ts'
+import { whatIsKnown } from './what-is-known.ts'
 
 export interface BenchOrder {
   readonly plan: BenchPlan
@@ -66,7 +60,7 @@ export async function runBench(
     parallel: value.parallel,
     memory,
   }
-  const known = whatIsKnown(context, config, machine, header.header)
+  const known = whatIsKnown(context.paths, config, machine, header.header)
   const comparison = await remember(historyFile(context.paths), figures, order.onNote)
   return { figures, expected: expectations(figures, known), comparison }
 }
@@ -136,27 +130,6 @@ async function headerOf({ model }: Status): Promise<{ header: GgufHeader; sizeBy
 async function machineHere(): Promise<BenchFigures['machine']> {
   const { chip, cores } = await readMachineFacts(systemClock)
   return { chip, cores, memoryBytes: ownMemoryBytes() }
-}
-
-function whatIsKnown(
-  { paths }: Context,
-  config: Config,
-  { chip, cores }: BenchFigures['machine'],
-  header: GgufHeader,
-): Known {
-  const memory = chipMemory(chip, cores)
-  const published = publishedSpeeds(chip)
-  const found = shapeOf(header)
-  const experts = header.numbers.get('gpt-oss.expert_count')
-  // Its files and context are beside the point: only how it keeps keys and values counts.
-  const options = llamaOptions(config, paths, { engineFile: '', modelFile: '', contextTokens: 0 })
-  const settings = readLaunchSettings(serverArgs(options))
-  const cell = found.kind === 'known' ? cellBytes(found.shape, settings) : null
-  if (found.kind !== 'known' || cell === null || typeof experts !== 'number') {
-    return { memory, published, bytesAt: null }
-  }
-  const bytesAt: Known['bytesAt'] = (depth) => bytesPerToken(found.shape, experts, cell, depth)
-  return { memory, published, bytesAt }
 }
 
 /** The comparison with the last run of its kind. Minutes of measuring are not thrown away for a full disk: it is said. */

@@ -1,7 +1,7 @@
 /** The figures beside what was to be expected: the roofline of the machine and what others published. Pure. */
 import type { BenchFigures } from './figures.ts'
 import type { ChipMemory, PublishedSpeeds } from './chips.ts'
-import { publishedPrompt } from './chips.ts'
+import { publishedPrompt, whyNoMemory } from './chips.ts'
 import type { BytesPerToken } from './roofline.ts'
 import { roofline, ROOFLINE_FORMULA } from './roofline.ts'
 
@@ -74,10 +74,36 @@ function whyUnknown(
   memory: ChipMemory | null,
   bytesAt: Known['bytesAt'],
 ): string | null {
-  if (memory === null) {
-    return chip === null
-      ? 'the chip of this machine is not known'
-      : `the memory bandwidth of ${chip} is not known`
-  }
+  if (memory === null) return whyNoMemory(chip)
   return bytesAt === null ? 'what this model reads for a token is not known' : null
+}
+
+/** The speed that a machine in order has with an empty prompt, and how that is known. */
+export interface UsualSpeed {
+  readonly perSecond: number
+  /** `published for M1 Pro, 32 GB`. */
+  readonly source: string
+}
+
+/**
+ * Of what is published, Macs reach 0.36 (M2 Ultra, M3 Ultra) to 0.6 (M1 Pro, M4 Max) of their roofline with
+ * gpt-oss-20b: the more bandwidth, the less of it.
+ */
+const USUAL_SHARE = 0.5
+
+/** null when nothing is known of the chip or the model. Behind a longer prompt it is less, by what is read more. */
+export function usualSpeed(
+  { memory, published, bytesAt }: Known,
+  depthTokens: number,
+): UsualSpeed | null {
+  const empty = bytesAt?.(0)
+  if (bytesAt === null || empty === undefined) return null
+  const share = empty.totalBytes / bytesAt(depthTokens).totalBytes
+  const measured = published?.generatedPerSecond ?? null
+  if (published !== null && measured !== null) {
+    return { perSecond: measured * share, source: `published for ${published.machine}` }
+  }
+  if (memory === null) return null
+  const perSecond = roofline(memory.bytesPerSecond, empty) * USUAL_SHARE * share
+  return { perSecond, source: 'half of what its memory could deliver' }
 }

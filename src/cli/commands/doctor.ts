@@ -2,12 +2,12 @@
 import { resolve } from 'node:path'
 import type { Context } from '../command.ts'
 import { defineCommand, print, say } from '../command.ts'
+import { examineAll, type ExaminedPart } from '../doctor/examine.ts'
 import { fixAfterAsking } from '../doctor/fix.ts'
-import { PARTS } from '../doctor/parts.ts'
 import { writeReport } from '../doctor/report.ts'
 import type { ExitStatus } from '../exit-status.ts'
 import { paintFor } from '../paint.ts'
-import { doctorJson, type ExaminedPart, renderDoctor } from '../render-doctor.ts'
+import { byGrade, doctorJson, gradeOf, renderDoctor } from '../render-doctor.ts'
 
 export const command = defineCommand({
   options: {
@@ -23,7 +23,7 @@ export const command = defineCommand({
     },
   },
   async run(args, context) {
-    const examined = await examine(context)
+    const examined = await examineAll(context)
     await show(examined, context)
     if (args.report !== undefined) {
       const file = resolve(args.report)
@@ -31,26 +31,23 @@ export const command = defineCommand({
       say(context, `Written: ${file}; read it before you send it`)
     }
     if (!args.fix) return statusOf(examined)
-    const findings = examined.flatMap((part) => part.findings)
+    const findings = byGrade(examined).flatMap((part) => part.findings)
     if ((await fixAfterAsking(findings, context)) === 0) return statusOf(examined)
-    const again = await examine(context)
+    const again = await examineAll(context)
     await show(again, context)
     return statusOf(again)
   },
 })
 
-async function examine(context: Context): Promise<readonly ExaminedPart[]> {
-  const examined: ExaminedPart[] = []
-  for (const part of PARTS) examined.push({ name: part.name, ...(await part.examine(context)) })
-  return examined
-}
-
 async function show(examined: readonly ExaminedPart[], context: Context): Promise<void> {
   if (context.json) return print(context, JSON.stringify(doctorJson(examined), undefined, 2))
   const paint = await paintFor(context.stdout, context.env)
-  for (const line of renderDoctor(examined, paint)) print(context, line)
+  // A file or a pipe has no edge.
+  const width = context.stdout.isTTY === true ? (process.stdout.columns ?? 80) : Infinity
+  for (const line of renderDoctor(examined, paint, width)) print(context, line)
 }
 
+/** What works, but not as well as it could, is no failure. */
 function statusOf(examined: readonly ExaminedPart[]): ExitStatus {
-  return examined.every(({ findings }) => findings.length === 0) ? 0 : 1
+  return examined.some(({ findings }) => gradeOf(findings) === 'wrong') ? 1 : 0
 }

@@ -1,77 +1,107 @@
-/** The doctor's look at the engine: can it be started, and does it use the GPU. */
+/** The doctor's look at the engine: can it be started, does it use the GPU, was it built for speed. */
 import { realpath } from 'node:fs/promises'
-import { join } from 'node:path'
-import { isMetal } from '../../device-list.ts'
+import { dirname, join } from 'node:path'
 import { Oss20bdError } from '../../errors.ts'
-import { type Finding, type Judge, judgeAll } from '../../finding.ts'
-import { type DeviceList, listDevices } from '../../llama/devices.ts'
+import type { Finding } from '../../finding.ts'
+import { listDevices } from '../../llama/devices.ts'
 import { assertExecutable, readEngineVersion } from '../../llama/engine-info.ts'
-import { readSettled } from '../settings.ts'
+import { LoadReader, type LoadReport } from '../../llama/load-report.ts'
+import { closeLogEnd, openLogEnd, readBackwards } from '../../log-files.ts'
+import type { Context } from '../command.ts'
+import { isRecord, parseJson } from '../json.ts'
+import { type EngineFacts, judgeEngine } from './engine-findings.ts'
 import type { DoctorPart, Examined } from './part.ts'
-
-export interface EngineFacts {
-  readonly platform: NodeJS.Platform
-  readonly file: string
-  readonly version: string | null
-  readonly devices: DeviceList
-  /** The terminal of this command is one over SSH. */
-  readonly isRemote: boolean
-}
+import { engineFileOf, type Visit } from './visit.ts'
 
 export const enginePart: DoctorPart = {
   name: 'engine',
-  examine: async (context) => {
-    const { config } = await readSettled(context)
-    const built = join(context.paths.engines, 'current', 'bin', 'llama-server')
-    const named = config.engine.path ?? built
+  examine: async (context, visit) => {
+    const config = await visit.config()
+    const named = engineFileOf(context, config)
     const file = await realpath(named).catch(() => named)
-    const missing = await missingEngine(file)
+    const missing = await missingEngine(file, config.engine.path !== null)
     if (missing !== null) return { state: `none at ${file}`, findings: [missing] }
-    const [version, devices] = await Promise.all([readEngineVersion(file), listDevices(file)])
-    const isRemote = context.env['SSH_CONNECTION'] !== undefined
-    const { platform } = process
-    return examineEngine({ platform, file, version: version?.version ?? null, devices, isRemote })
+    const [version, devices, kind, buildFlags, status] = await Promise.all([
+      readEngineVersion(file),
+      listDevices(file),
+      visit.kind(),
+      readBuildFlags(file, visit),
+      visit.status(),
+    ])
+    const isRunning = status !== null && status.engine.pid !== null
+    return examineEngine({
+      platform: visit.platform,
+      file,
+      version: version?.version ?? null,
+      devices,
+      isVirtual: kind.isVirtual,
+      isRemote: context.env['SSH_CONNECTION'] !== undefined,
+      buildFlags,
+      extraArgs: config.engine.extraArgs,
+      report: isRunning ? await readReport(context) : NOTHING_SAID,
+      testModel: status?.model.testModel ?? false,
+    })
   },
 }
 
-async function missingEngine(file: string): Promise<Finding | null> {
+const NOTHING_SAID: LoadReport = { isDebug: null, gpuBytes: null, cpuBytes: null }
+
+async function missingEngine(file: string, isNamed: boolean): Promise<Finding | null> {
   try {
     await assertExecutable(file)
     return null
   } catch (error) {
     if (!(error instanceof Oss20bdError)) throw error
-    const what = 'There is no llama-server that can be started'
-    return { id: 'engine-missing', what, why: error.message, mend: 'oss20bd build' }
+    return {
+      id: 'engine-missing',
+      what: isNamed
+        ? 'The llama-server that engine.path names cannot be started'
+        : 'There is no llama-server yet, which is the engine that runs the model',
+      why: error.message,
+      mend: isNamed ? 'oss20bd config' : 'oss20bd build',
+    }
   }
+}
+
+/** Of one that scripts/build-llama.sh made; null for any other. */
+async function readBuildFlags(
+  file: string,
+  { readText }: Visit,
+): Promise<EngineFacts['buildFlags']> {
+  const manifest = join(dirname(dirname(file)), 'manifest.json')
+  const read = parseJson(await readText(manifest).catch(() => ''))
+  const flags = isRecord(read) ? read['flags'] : null
+  return Array.isArray(flags) ? flags.map(String) : null
+}
+
+/** An engine that has said so much since its start has been forgotten by then. */
+const READ_LINES = 50_000
+
+async function readReport({ paths }: Context): Promise<LoadReport> {
+  const reader = new LoadReader()
+  const end = await openLogEnd(paths.logs, 'engine')
+  try {
+    let count = 0
+    for await (const line of readBackwards(paths.logs, end)) {
+      const entry = parseJson(line)
+      const message = isRecord(entry) ? entry['message'] : null
+      count += 1
+      if (count > READ_LINES || (typeof message === 'string' && !reader.take(message))) break
+    }
+  } finally {
+    await closeLogEnd(end)
+  }
+  return reader.report()
 }
 
 /** Pure. */
 export function examineEngine(facts: EngineFacts): Examined {
   const { file, version, devices } = facts
-  const gpus = devices.kind === 'listed' ? devices.devices.map(({ name }) => name) : []
-  const gpu = gpus.length === 0 ? 'on the CPU' : `on ${gpus.join(', ')}`
+  const gpus = devices.kind === 'listed' ? devices.devices.map(({ name }) => name) : null
+  const gpu =
+    gpus === null ? 'GPU unknown' : gpus.length === 0 ? 'on the CPU' : `on ${gpus.join(', ')}`
   return {
     state: `llama-server ${version ?? 'of an unknown version'}, ${gpu} (${file})`,
-    findings: judgeAll([silentEngine, withoutGpu], facts),
-  }
-}
-
-const silentEngine: Judge<EngineFacts> = ({ version, devices }) => {
-  if (version !== null || devices.kind === 'listed') return null
-  const what = 'llama-server does not answer to --version'
-  return { id: 'engine-broken', what, why: devices.reason, mend: 'oss20bd build' }
-}
-
-/** Only a Mac always has one. */
-const withoutGpu: Judge<EngineFacts> = ({ platform, devices, isRemote }) => {
-  if (platform !== 'darwin' || devices.kind === 'unknown') return null
-  if (devices.devices.some(isMetal)) return null
-  const seen = 'llama-server --list-devices names no Metal device'
-  const remote = '; over SSH, without a login on the screen, there may be none'
-  return {
-    id: 'gpu-not-used',
-    what: 'The GPU is not used: answers take many times as long',
-    why: `${seen}${isRemote ? remote : '; it was built without Metal, or this is a virtual machine'}`,
-    mend: isRemote ? 'oss20bd install' : 'oss20bd build',
+    findings: judgeEngine(facts),
   }
 }

@@ -1,19 +1,14 @@
 /** The doctor's look at the machine: what it is, and whether it lacks something. */
-import { access, constants, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { totalmem } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { dirname } from 'node:path'
 import { systemClock } from '../../clock.ts'
+import { errnoOf } from '../../errors.ts'
 import { type Judge, judgeAll } from '../../finding.ts'
-import {
-  type CrossCheck,
-  crossCheckMemory,
-  type MachineFacts,
-  readMachineFacts,
-} from '../../memory/machine-facts.ts'
+import { type CrossCheck, crossCheckMemory, type MachineFacts } from '../../memory/machine-facts.ts'
 import { formatBytes } from '../../units.ts'
-import type { Context } from '../command.ts'
-import { askIfRunning } from '../control-client.ts'
 import type { DoctorPart, Examined } from './part.ts'
+import type { Visit } from './visit.ts'
 
 export interface MachineState extends MachineFacts {
   readonly platform: NodeJS.Platform
@@ -22,66 +17,39 @@ export interface MachineState extends MachineFacts {
   readonly memoryInUse: CrossCheck | null
   /** On the disk of the models. */
   readonly freeDiskBytes: number | null
-  /** What a build of the engine needs and is not there. */
-  readonly missingTools: readonly string[]
-  /** There is an engine already, so that no tool is needed now. */
-  readonly hasEngine: boolean
 }
 
 export const machinePart: DoctorPart = {
   name: 'machine',
-  examine: async (context) => {
-    const { platform } = process
-    const built = join(context.paths.engines, 'current', 'bin', 'llama-server')
-    const [machine, memoryInUse, freeDiskBytes, missingTools, hasEngine] = await Promise.all([
-      readMachineFacts(systemClock),
-      checkMemory(context),
-      freeBytes(context.paths.home),
-      findMissing(['git', 'cmake', 'c++'], context),
-      isExecutable(built),
+  examine: async (context, visit) => {
+    const { platform } = visit
+    const [machine, memoryInUse, freeDiskBytes] = await Promise.all([
+      visit.machine(),
+      checkMemory(visit),
+      freeBytes(context.paths.models),
     ])
-    const known = {
-      platform,
-      totalBytes: totalmem(),
-      memoryInUse,
-      freeDiskBytes,
-      missingTools,
-      hasEngine,
-    }
+    const known = { platform, totalBytes: totalmem(), memoryInUse, freeDiskBytes }
     return examineMachine({ ...machine, ...known })
   },
 }
 
 /** With what the daemon reads: its tools need not be asked a second time. */
-async function checkMemory({ paths }: Context): Promise<CrossCheck | null> {
-  const status = await askIfRunning(paths.controlSocket)
-  const availableBytes = status?.memory.availableBytes ?? null
+async function checkMemory({ status, platform }: Visit): Promise<CrossCheck | null> {
+  const availableBytes = (await status())?.memory.availableBytes ?? null
   const ours = { totalBytes: totalmem(), availableBytes }
-  const answer = await crossCheckMemory(ours, process.platform, systemClock)
+  const answer = await crossCheckMemory(ours, platform, systemClock)
   return answer.kind === 'known' ? answer.value : null
 }
 
+/** Of the folder, or where it will be made. */
 async function freeBytes(folder: string): Promise<number | null> {
-  const { bavail, bsize } = await statfs(folder).catch(() => ({ bavail: null, bsize: 0 }))
-  return bavail === null ? null : bavail * bsize
-}
-
-async function findMissing(tools: readonly string[], { env }: Context): Promise<string[]> {
-  const folders = (env['PATH'] ?? '').split(delimiter)
-  const found = await Promise.all(
-    tools.map(async (tool) => {
-      const there = await Promise.all(folders.map((folder) => isExecutable(join(folder, tool))))
-      return there.includes(true)
-    }),
-  )
-  return tools.filter((_tool, index) => found[index] !== true)
-}
-
-async function isExecutable(file: string): Promise<boolean> {
-  return access(file, constants.X_OK).then(
-    () => true,
-    () => false,
-  )
+  try {
+    const { bavail, bsize } = await statfs(folder)
+    return bavail * bsize
+  } catch (error) {
+    const isMissing = errnoOf(error) === 'ENOENT' && dirname(folder) !== folder
+    return isMissing ? freeBytes(dirname(folder)) : null
+  }
 }
 
 /** Pure. */
@@ -91,7 +59,7 @@ export function examineMachine(state: MachineState): Examined {
   const parts = [chip, system, `${formatBytes(totalBytes)} of memory`, usedWords(state), disk]
   return {
     state: parts.filter((part) => part !== null).join(', '),
-    findings: judgeAll([fullDisk, missingTools], state),
+    findings: judgeAll([fullDisk], state),
   }
 }
 
@@ -102,7 +70,7 @@ function usedWords({ memoryInUse }: MachineState): string | null {
   return `${formatBytes(usedBytes)} of it in use${other}`
 }
 
-/** Less, and neither a log nor a download can be written; macOS swaps to this disk as well (facts: half of the memory). */
+/** Less, and neither a log nor a download can be written; macOS swaps to this disk as well, half of its memory and more. */
 const minDiskBytes = 2 * 2 ** 30
 
 const fullDisk: Judge<MachineState> = ({ platform, totalBytes, freeDiskBytes }) => {
@@ -113,20 +81,5 @@ const fullDisk: Judge<MachineState> = ({ platform, totalBytes, freeDiskBytes }) 
     what: 'The disk is nearly full',
     why: `${formatBytes(freeDiskBytes)} are free, ${formatBytes(wanted)} are wanted${platform === 'darwin' ? ' for swap files' : ''}`,
     mend: 'oss20bd models',
-  }
-}
-
-const missingTools: Judge<MachineState> = ({ platform, missingTools: missing, hasEngine }) => {
-  if (missing.length === 0 || hasEngine) return null
-  return {
-    id: 'tools-missing',
-    what: 'The engine cannot be compiled',
-    why: `${missing.join(', ')} cannot be found`,
-    mend:
-      platform === 'darwin'
-        ? missing.includes('cmake')
-          ? 'brew install cmake'
-          : 'xcode-select --install'
-        : 'sudo apt-get install git cmake g++',
   }
 }

@@ -1,11 +1,12 @@
 /** One part of what the doctor looks at: gathers its facts and judges them. Types only. */
 import type { Finding } from '../../finding.ts'
 import type { Context } from '../command.ts'
+import type { Visit } from './visit.ts'
 
 export interface DoctorPart {
   /** `service`: one word, shown and in the JSON. */
   readonly name: string
-  examine(context: Context): Promise<Examined>
+  examine(context: Context, visit: Visit): Promise<Examined>
 }
 
 export interface Examined {

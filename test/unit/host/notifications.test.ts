@@ -54,6 +54,15 @@ test.each([
     ['Memory is critical', 'Memory is ok'],
   ],
   [
+    'the engine that came back, and nothing of one that is kept',
+    [
+      { kind: 'engine', message: 'b is on trial', facts: { outcome: 'running' } },
+      { kind: 'engine', message: 'Went back from b to a', facts: { outcome: 'rolled-back' } },
+      { kind: 'engine', message: 'c is kept', facts: { outcome: 'kept' } },
+    ],
+    ['Went back from b to a'],
+  ],
+  [
     'nothing of the actions of memory',
     [{ kind: 'memory', message: 'Unloads', facts: { action: 'unload' } }],
     [],

@@ -39,7 +39,7 @@ test('shows speeds, their limits and where the limits come from', () => {
     The engine works on one request at a time (model.slots); the others wait in the queue
 
     Memory: the engine took at most 12.0 GiB; at least 9.0 GiB stayed available
-    Roofline: memory bandwidth / bytes read per token, which are experts x used / all + attention, norms and output + KV cache; 410 GB/s by the technical specifications that Apple publishes for the chip; 2.4 GiB per token behind the first prompt
+    Roofline: memory bandwidth / bytes read per token, which are experts x used / all + attention, norms and output + KV cache; 410 GB/s by the specifications of Mac Studio, March 2025; 2.4 GiB per token behind the first prompt
     Published for M4 Max, 36 GB: 92.4 written per second, and read as in the table, in steps of 2048 tokens where oss20bd takes 512 (https://github.com/ggml-org/llama.cpp/discussions/15396)
     History: the first run with this model and context on this machine"
   `)

@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest'
-import { chipMemory, publishedPrompt, publishedSpeeds } from '../../../../src/cli/bench/chips.ts'
+import {
+  chipMemory,
+  publishedPrompt,
+  publishedSpeeds,
+  whyNoMemory,
+} from '../../../../src/cli/bench/chips.ts'
 import { bytesPerToken, roofline } from '../../../../src/cli/bench/roofline.ts'
-import { expectations } from '../../../../src/cli/bench/verdict.ts'
+import { expectations, usualSpeed } from '../../../../src/cli/bench/verdict.ts'
 import { depth, sampleFigures } from './sample-figures.ts'
 
 const mxfp4 = (elements: number): number => (elements / 32) * 17
@@ -60,6 +65,8 @@ test.each([
   ['Apple M4 Max', 16, 546],
   ['Apple M1 Pro', 10, 200],
   ['Apple M3 Ultra', 28, 819],
+  ['Apple M5', 10, 153],
+  ['Apple M5 Pro', 15, 307],
 ])('%s with %i cores reads %i GB/s', (chip, cores, gbPerSecond) => {
   expect(chipMemory(chip, cores)?.bytesPerSecond).toBe(gbPerSecond * 1e9)
 })
@@ -72,6 +79,15 @@ test.each([
   [null, 8],
 ])('the memory of %j with %j cores is not known', (chip, cores) => {
   expect(chipMemory(chip, cores)).toBeNull()
+})
+
+test.each([
+  ['Apple M5 Max', 18, '460 and with 614 GB/s'],
+  ['Apple M9 Max', 16, 'the memory bandwidth of Apple M9 Max is not known'],
+  [null, 8, 'the chip of this machine is not known'],
+])('why the memory of %j is not known is said', (chip, cores, reason) => {
+  expect(chipMemory(chip, cores)).toBeNull()
+  expect(whyNoMemory(chip)).toContain(reason)
 })
 
 test('no published speed exceeds the roofline of its chip', () => {
@@ -128,4 +144,36 @@ test('the test model is not held against what others measured of the real one', 
     published: null,
     depths: [{ publishedPromptPerSecond: null }, { publishedPromptPerSecond: null }],
   })
+})
+
+test('what is usual is what was published for the chip, else half of its roofline, and less behind a long prompt', () => {
+  expect(usualSpeed(known, 0)).toEqual({
+    perSecond: 92.4,
+    source: 'published for M4 Max, 36 GB',
+  })
+  expect(usualSpeed({ ...known, published: null }, 0)?.perSecond).toBeCloseTo(78, -1)
+  const long = usualSpeed(known, 32_768)?.perSecond ?? 0
+  expect(long).toBeLessThan(92.4)
+  expect(long).toBeGreaterThan(92.4 / 2)
+})
+
+test('what is published of the speed of a Mac lies within what is taken for usual', () => {
+  for (const [chip, cores] of [
+    ['Apple M1 Pro', 10],
+    ['Apple M1 Max', 10],
+    ['Apple M4 Max', 14],
+    ['Apple M2 Ultra', 24],
+    ['Apple M3 Ultra', 28],
+  ] as const) {
+    const usual = usualSpeed({ memory: chipMemory(chip, cores), published: null, bytesAt: at }, 0)
+    const share = (publishedSpeeds(chip)?.generatedPerSecond ?? 0) / (usual?.perSecond ?? 0)
+    // Below a half it would be called slow.
+    expect(share).toBeGreaterThan(0.6)
+    expect(share).toBeLessThan(1.4)
+  }
+})
+
+test('nothing is usual of a chip or a model that is not known', () => {
+  expect(usualSpeed({ ...known, memory: null, published: null }, 0)).toBeNull()
+  expect(usualSpeed({ ...known, bytesAt: null }, 0)).toBeNull()
 })
