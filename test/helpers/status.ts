@@ -8,6 +8,7 @@ export interface StatusChange {
   readonly model?: Partial<Status['model']>
   readonly proxy?: Partial<Status['proxy']>
   readonly memory?: Partial<Status['memory']>
+  readonly gpu?: Partial<Status['gpu']>
   readonly throughput?: Partial<Status['throughput']>
 }
 
@@ -19,6 +20,7 @@ export function makeStatus(change: StatusChange = {}): Status {
     model: { ...READY.model, ...change.model },
     proxy: { ...READY.proxy, ...change.proxy },
     memory: { ...READY.memory, ...change.memory },
+    gpu: { ...READY.gpu, ...change.gpu },
     throughput: { ...READY.throughput, ...change.throughput },
   }
 }
@@ -45,6 +47,7 @@ const READY: Status = {
     loadProgress: null,
     deaths: 0,
     safeMode: false,
+    trial: null,
     lastStop: null,
   },
   model: {
@@ -56,12 +59,20 @@ const READY: Status = {
   },
   proxy: {
     url: 'http://127.0.0.1:8020',
+    alsoListening: [],
     inFlight: 1,
     queued: 0,
     held: 2,
     replayed: 3,
     continued: 0,
     failed: 0,
+    today: {
+      since: '2026-01-01T00:00:00.000Z',
+      answered: 152,
+      refused: 0,
+      failed: 1,
+      generatedTokens: 48_210,
+    },
     queue: [],
   },
   memory: {
@@ -70,10 +81,18 @@ const READY: Status = {
     plannedBytes: 13 * 2 ** 30,
     footprintBytes: 12 * 2 ** 30,
     availableBytes: 9 * 2 ** 30,
+    swapUsedBytes: 0,
+    plannedParts: {
+      weightBytes: 11.5 * 2 ** 30,
+      contextBytes: 0.5 * 2 ** 30,
+      workBytes: 0.75 * 2 ** 30,
+      promptCacheBytes: 0.25 * 2 ** 30,
+    },
     step: 'normal',
     reason: null,
     next: null,
     unknown: {},
   },
+  gpu: { usedBytes: 11.8 * 2 ** 30, limitBytes: 21.3 * 2 ** 30, utilisation: 0.87 },
   throughput: { generatedTokensPerSecond: 41.25, promptTokensPerSecond: 380 },
 }
