@@ -3,7 +3,8 @@
  * Prints a table and writes bench/results/<time>.json.
  *
  *   --only NAME[,NAME]  these parts only: status, latency, rss, crash, idle (with the real engine), and those of
- *                       supervision.mjs (with a stand-in): respawn, log-cpu, loop (all loop-...), loop-idle, ...
+ *                       supervision.mjs (with a stand-in): respawn, log-cpu, loop (all loop-...), loop-idle, ...,
+ *                       and watching (what it costs to be watched, see watching.mjs)
  *                       and those of port.mjs (the real engine, beside nginx): port (all port-...), port-cpu, ...
  *   --rounds N          how often each part of supervision.mjs (default 3) and port.mjs (default 5) is measured; the
  *                       table shows medians

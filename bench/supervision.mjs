@@ -15,6 +15,7 @@ import {
 } from './bench-daemon.mjs'
 import { cpuSeconds, median, quantile } from './numbers.mjs'
 import { watchStreams } from './stream-watch.mjs'
+import { WATCHING } from './watching.mjs'
 
 export { cleanUpNow } from './bench-daemon.mjs'
 
@@ -35,6 +36,7 @@ export const SUPERVISION = {
   'loop-line': loop('10 MB lines', longLines),
   'loop-crashes': loop('crash loop', (context) => crashLoop(context, context.quick ? 10 : 40)),
   'loop-disk': loop('crash loop, logs on a full disk', fullDisk, { logsOnSmallDisk: true }),
+  ...WATCHING,
 }
 
 /**

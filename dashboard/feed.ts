@@ -11,16 +11,39 @@ export interface FeedListener {
 
 const AGAIN_AFTER_MS = 2000
 
-export function listen(listener: FeedListener): void {
-  const source = new EventSource('feed')
-  source.addEventListener('open', () => listener.connected(true))
-  source.addEventListener('now', ({ data }) => listener.now(JSON.parse(data)))
-  source.addEventListener('journal', ({ data }) => listener.journal(JSON.parse(data)))
-  source.addEventListener('event', ({ data }) => listener.event(JSON.parse(data)))
-  source.addEventListener('error', () => {
-    listener.connected(false)
-    // The browser tries again by itself, but not after an answer that is no stream.
-    if (source.readyState !== EventSource.CLOSED) return
-    setTimeout(() => listen(listener), AGAIN_AFTER_MS)
-  })
+export class PageFeed {
+  readonly #listener: FeedListener
+  #source: EventSource | null = null
+  #again: ReturnType<typeof setTimeout> | undefined
+
+  constructor(listener: FeedListener) {
+    this.#listener = listener
+  }
+
+  /** Once is enough: it stays open. */
+  open(): void {
+    if (this.#source === null) this.#connect()
+  }
+
+  close(): void {
+    clearTimeout(this.#again)
+    this.#source?.close()
+    this.#source = null
+  }
+
+  #connect(): void {
+    const listener = this.#listener
+    const source = new EventSource('feed')
+    this.#source = source
+    source.addEventListener('open', () => listener.connected(true))
+    source.addEventListener('now', ({ data }) => listener.now(JSON.parse(data)))
+    source.addEventListener('journal', ({ data }) => listener.journal(JSON.parse(data)))
+    source.addEventListener('event', ({ data }) => listener.event(JSON.parse(data)))
+    source.addEventListener('error', () => {
+      listener.connected(false)
+      // The browser tries again by itself, but not after an answer that is no stream.
+      if (source.readyState !== EventSource.CLOSED) return
+      this.#again = setTimeout(() => this.#connect(), AGAIN_AFTER_MS)
+    })
+  }
 }

@@ -1,7 +1,8 @@
 /** The page: listens to the daemon and shows what it hears. */
 import { beginChat } from './chat.ts'
 import { find, setText } from './dom.ts'
-import { listen } from './feed.ts'
+import { beginLog, unlockLog } from './engine-log.ts'
+import { PageFeed } from './feed.ts'
 import { addEvent, showJournal } from './journal.ts'
 import { showStatus } from './overview.ts'
 import { addSample, beginPlots, loadHistory } from './plots.ts'
@@ -11,17 +12,12 @@ import { begin, cancel, isUnlocked, look } from './session.ts'
 const link = find('#link', HTMLElement)
 let model = ''
 
-beginPlots()
-beginChat(() => model)
-void begin()
-
-listen({
+const feed = new PageFeed({
   connected(isConnected) {
     setText(link, isConnected ? 'Live' : 'Connection lost: the daemon is gone. Trying again …')
     link.classList.toggle('lost', !isConnected)
-    if (!isConnected) return
-    void loadHistory()
     void look()
+    if (isConnected) void loadHistory()
   },
   now({ status, requests, sample }) {
     model = status.model.name
@@ -32,3 +28,17 @@ listen({
   journal: showJournal,
   event: addEvent,
 })
+
+beginPlots()
+beginLog()
+beginChat(() => model)
+await begin({
+  unlocked: unlockLog,
+  letIn(isLetIn) {
+    if (isLetIn) return feed.open()
+    feed.close()
+    setText(link, 'Locked')
+  },
+})
+// Nobody answered: the feed tries again by itself.
+if (!document.body.classList.contains('locked')) feed.open()

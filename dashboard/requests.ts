@@ -51,8 +51,8 @@ function rowOf(request: RequestView | RequestRecord, now: string, forMs: number)
   const row = make('tr')
   const { id, client, alias, promptTokens, generatedTokens } = request
   const tokens = `${count(promptTokens)} → ${count(generatedTokens)}`
-  for (const text of [id, client, alias ?? '–', now, duration(forMs), tokens, '']) {
-    row.append(make('td', text))
-  }
+  // The spare ones are left out where there is no room.
+  row.append(make('td', id, 'spare'), make('td', client), make('td', alias ?? '–', 'spare'))
+  for (const text of [now, duration(forMs), tokens, '']) row.append(make('td', text))
   return row
 }

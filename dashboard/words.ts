@@ -1,4 +1,4 @@
-/** Numbers for a person. Unknown is a dash, never 0. Pure. */
+/** Numbers and times for a person. Unknown is a dash, never 0. Pure. */
 
 const UNKNOWN = '–'
 const GIB = 2 ** 30
@@ -26,4 +26,27 @@ export function count(value: number | null): string {
 
 export function perSecond(value: number | null): string {
   return value === null ? UNKNOWN : `${value.toFixed(1)} tokens/s`
+}
+
+export function percent(value: number | null): string {
+  if (value === null) return UNKNOWN
+  return value > 0 && value < 0.01 ? 'under 1 %' : `${Math.round(value * 100)} %`
+}
+
+/** `17:03:09`, in local time. */
+export function clockTime(atMs: number): string {
+  const at = new Date(atMs)
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map(twoDigits).join(':')
+}
+
+/** The same with the day, unless it is today. */
+export function dayTime(atMs: number, nowMs: number): string {
+  const [at, now] = [new Date(atMs), new Date(nowMs)]
+  const isToday = at.toDateString() === now.toDateString()
+  const day = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map(twoDigits).join('-')
+  return isToday ? clockTime(atMs) : `${day} ${clockTime(atMs)}`
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, '0')
 }

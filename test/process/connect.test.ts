@@ -97,3 +97,13 @@ test('without a name it lists what it knows, for a program as well', async () =>
   expect((await run(home)).stdout).toContain('home-assistant  Home Assistant')
   expect(JSON.parse((await run(home, '--json')).stdout)).toHaveLength(13)
 })
+
+test('names the further ports that apps look at', async () => {
+  await using home = await tempDir()
+  expect((await run(home)).stderr).toContain('set proxy.alsoListen')
+  await writeFile(home.file('config.toml'), '[proxy]\nalsoListen = [11434, 5000]\n')
+  const { stdout, stderr } = await run(home, 'env')
+  const note = 'The same is answered at the ports 11434 (as Ollama does, its OpenAI API only), 5000'
+  expect(stderr).toBe(note)
+  expect(stdout).toContain('8020')
+})

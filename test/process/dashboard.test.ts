@@ -1,7 +1,10 @@
 /** The dashboard of a real daemon, in a real browser. */
 import { existsSync } from 'node:fs'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type Axe from 'axe-core'
+import { source as axeSource } from 'axe-core'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest'
+import { addToken, TOKENS } from '../../src/token-files.ts'
 import type { DaemonScene } from '../helpers/daemon-scene.ts'
 import { puppetScene } from '../helpers/puppet-scene.ts'
 
@@ -28,8 +31,9 @@ async function open(
   scene: Pick<DaemonScene, 'url'>,
   onTestFinished: TestContext['onTestFinished'],
   link = `${scene.url}/oss20bd/`,
+  look: BrowserContextOptions = {},
 ): Promise<Opened> {
-  const context = await browser!.newContext()
+  const context = await browser!.newContext(look)
   onTestFinished(() => context.close())
   const page = await context.newPage()
   const complaints: string[] = []
@@ -50,9 +54,29 @@ async function linkOf(scene: DaemonScene): Promise<string> {
   return stdout.trim()
 }
 
-/** The text of the first element that has it. */
+/** A page that does not show it by then never will. */
+const patienceMs = 40_000
+
+/** Waits for an element that has the text. */
 async function until(page: Page, selector: string, text: string | RegExp): Promise<void> {
-  await page.locator(selector).filter({ hasText: text }).first().waitFor({ timeout: 15_000 })
+  const found = page.locator(selector).filter({ hasText: text }).first()
+  await found.waitFor({ timeout: patienceMs }).catch(async (error: unknown) => {
+    const shown = await page.locator('body').innerText()
+    throw new Error(`The page never showed ${String(text)} at ${selector}, but: ${shown}`, {
+      cause: error,
+    })
+  })
+}
+
+/** What the rules of WCAG 2.2 AA that a program can judge are broken by. */
+async function violations(page: Page): Promise<unknown> {
+  await page.evaluate(axeSource)
+  return page.evaluate(async () => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the source evaluated above defines it
+    const { axe } = globalThis as unknown as { readonly axe: typeof Axe }
+    const found = await axe.run()
+    return found.violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html }) => html) }))
+  })
 }
 
 const answerText = [
@@ -77,6 +101,7 @@ describe.skipIf(isMissing)(`in Chromium${leftOut}`, () => {
     await until(page, '#facts', 'gpt-oss-20b')
     await until(page, '#journal li', 'The daemon started')
     expect(await page.locator('#plots canvas').count()).toBe(7)
+    await until(page, '#restarts', 'was not restarted')
     await page.getByLabel('Question').fill('Hello?')
     await page.getByRole('button', { name: 'Ask' }).click()
     await until(page, '.turn', 'Hello <b>you</b>')
@@ -99,6 +124,7 @@ describe.skipIf(isMissing)(`in Chromium${leftOut}`, () => {
     await until(page, '#facts', 'Restarts1')
     await until(page, '#state-word', 'ready')
     await until(page, '#journal', 'Start it again')
+    await until(page, '#restarts', 'The engine was restarted once')
     expect(await page.locator('#facts').textContent()).toContain('Restarts1')
   })
 
@@ -148,7 +174,7 @@ describe.skipIf(isMissing)(`in Chromium${leftOut}`, () => {
     expect(await locked.page.getByRole('button', { name: 'Restart' }).isDisabled()).toBe(true)
     const link = await linkOf(scene)
     const { page } = await open(scene, onTestFinished, link)
-    await until(page, '#said', 'The buttons work now')
+    await until(page, '#said', 'Unlocked for 12 hours')
     expect(page.url()).not.toContain('open=')
     await page.getByRole('button', { name: 'Restart' }).click()
     await first.closed
@@ -156,6 +182,83 @@ describe.skipIf(isMissing)(`in Chromium${leftOut}`, () => {
     await until(page, '#journal li', 'Asked to restart the engine')
     const again = await open(scene, onTestFinished, link)
     await until(again.page, '#said', 'it works once')
+  })
+
+  test('where apps need a token the page says how to unlock it, and a link unlocks all of it', async ({
+    onTestFinished,
+  }) => {
+    const { scene, readyPuppet } = await puppetScene({ onTestFinished })
+    await addToken(scene.home.file(TOKENS), 'zed', Date.now())
+    const puppet = await readyPuppet()
+    await puppet.answer('/v1/chat/completions', {
+      status: 200,
+      headers: { 'content-type': 'text/event-stream' },
+      chunks: answerText,
+    })
+    const locked = await open(scene, onTestFinished)
+    await until(locked.page, '#gate', 'oss20bd open')
+    expect(await locked.page.getByLabel('Question').isVisible()).toBe(false)
+    expect(locked.complaints).toEqual([])
+    const link = await linkOf(scene)
+    const { page, complaints } = await open(scene, onTestFinished, link)
+    await until(page, '#link', 'Live')
+    await until(page, '#state-word', 'ready')
+    await page.getByLabel('Question').fill('Hello?')
+    await page.getByLabel('Question').press('Enter')
+    await until(page, '.turn', 'Hello <b>you</b>')
+    await until(page, '#requests', 'dashboard')
+    expect(complaints).toEqual([])
+    const again = await open(scene, onTestFinished, link)
+    await until(again.page, '#gate-said', 'it works once')
+  })
+
+  test('the log of the engine is for a session, comes live, and is text', async ({
+    onTestFinished,
+  }) => {
+    const hostile = '<img src=x onerror="document.title=1">'
+    const { scene, readyPuppet } = await puppetScene({ onTestFinished })
+    const puppet = await readyPuppet()
+    await puppet.log('info', 'before it was opened')
+    await scene.untilLogged(/before it was opened/)
+    const { page } = await open(scene, onTestFinished)
+    await until(page, '#locked', 'Locked')
+    await page.locator('#log summary').click()
+    await until(page, '#log-words', 'run in a terminal: oss20bd open')
+    await page.goto(await linkOf(scene))
+    await until(page, '#said', 'Unlocked')
+    await until(page, '#log[open] .line', 'before it was opened')
+    await puppet.log('error', hostile)
+    await until(page, '#log .line.error', hostile)
+    expect(await page.locator('#log img').count()).toBe(0)
+  })
+
+  test('axe finds nothing in light and dark, wide and on a phone, and nothing sticks out', async ({
+    onTestFinished,
+  }) => {
+    const { scene, readyPuppet } = await puppetScene({ onTestFinished })
+    const puppet = await readyPuppet()
+    await puppet.answer('/v1/chat/completions', { status: 200, chunks: [], after: 'hold' })
+    const asked = scene.chat().catch(() => null)
+    await puppet.onRequest('/v1/chat/completions')
+    const { page } = await open(scene, onTestFinished, await linkOf(scene))
+    await until(page, '#said', 'Unlocked')
+    await until(page, '#journal li', 'The daemon started')
+    await page.getByRole('button', { name: /^Cancel r/ }).waitFor()
+    await page.locator('#log summary').click()
+    await page.locator('#log .line').first().waitFor()
+    for (const colorScheme of ['light', 'dark'] as const) {
+      for (const width of [1200, 390]) {
+        await page.emulateMedia({ colorScheme })
+        await page.setViewportSize({ width, height: 844 })
+        expect({ colorScheme, width, found: await violations(page) }).toMatchObject({ found: [] })
+        const [whole, seen] = await page.evaluate<readonly number[]>(
+          '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
+        )
+        expect(whole).toBe(seen)
+      }
+    }
+    await scene.end()
+    await asked
   })
 
   test('an open request is seen and can be cancelled', async ({ onTestFinished }) => {
@@ -184,6 +287,43 @@ test('actions are refused to other pages, and without a session', async ({ onTes
   expect(await post({ origin: scene.url })).toBe(401)
   expect(await post({ origin: scene.url, cookie: 'oss20bd_session=guess' })).toBe(401)
   expect((await scene.now()).engine.pid).toBe(puppet.pid)
+})
+
+test('a session lets its own page in where a token is needed, and nobody else', async ({
+  onTestFinished,
+}) => {
+  const { scene, readyPuppet } = await puppetScene({ onTestFinished })
+  await readyPuppet()
+  const token = await addToken(scene.home.file(TOKENS), 'zed', Date.now())
+  const ask = (path: string, headers: Record<string, string>, body?: string): Promise<Response> =>
+    fetch(`${scene.url}${path}`, {
+      headers,
+      signal: AbortSignal.timeout(20_000),
+      ...(body === undefined ? {} : { method: 'POST', body }),
+    })
+  const chat = '{"model":"gpt-oss-20b","messages":[]}'
+  const own = { origin: scene.url }
+  for (const path of ['feed', 'history', 'log']) {
+    expect((await ask(`/oss20bd/${path}`, {})).status).toBe(401)
+  }
+  expect((await ask('/v1/chat/completions', own, chat)).status).toBe(401)
+  expect((await ask('/oss20bd/', {})).status).toBe(200)
+  expect(await (await ask('/oss20bd/session', {})).json()).toEqual({
+    isOpen: false,
+    isNeeded: true,
+  })
+  expect((await ask('/oss20bd/history', { authorization: `Bearer ${token}` })).status).toBe(200)
+
+  const secret = new URL(await linkOf(scene)).hash.replace('#open=', '')
+  expect((await ask('/oss20bd/session', {}, secret)).status).toBe(403)
+  const opened = await ask('/oss20bd/session', own, secret)
+  const cookie = opened.headers.getSetCookie()[0]?.split(';')[0] ?? ''
+  expect((await ask('/oss20bd/history', { cookie })).status).toBe(200)
+  expect((await ask('/v1/chat/completions', { ...own, cookie }, chat)).status).toBe(200)
+  expect((await ask('/v1/chat/completions', { cookie }, chat)).status).toBe(401)
+  const elsewhere = { cookie, origin: 'http://127.0.0.1:3000' }
+  expect((await ask('/v1/chat/completions', elsewhere, chat)).status).toBe(401)
+  expect((await ask('/v1/completions', { ...own, cookie }, chat)).status).toBe(401)
 })
 
 test('the page is served compressed under a strict policy', async ({ onTestFinished }) => {

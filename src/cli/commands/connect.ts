@@ -9,7 +9,7 @@ import type { Context } from '../command.ts'
 import { defineCommand, print, say } from '../command.ts'
 import { APPS } from '../connect/apps.ts'
 import type { App, Connection } from '../connect/connection.ts'
-import { KEY_PLACE, readPortFacts } from '../connect/port-facts.ts'
+import { alsoAtNote, KEY_PLACE, readPortFacts } from '../connect/port-facts.ts'
 import type { ExitStatus } from '../exit-status.ts'
 
 type FileConnection = Extract<Connection, { kind: 'file' }>
@@ -29,6 +29,7 @@ export const command = defineCommand({
     const port = await readPortFacts(context)
     const connection = app.connect(port)
     if (port.needsToken) say(context, tokenNote(app))
+    if (port.alsoAt.length > 0) say(context, alsoAtNote(port))
     if (connection.kind === 'file') return showOrWrite(context, app, connection, args.write)
     if (args.write) throw nothingToWrite(app)
     if (context.json) print(context, JSON.stringify({ app: app.id, lines: connection.lines }))
@@ -37,11 +38,12 @@ export const command = defineCommand({
   },
 })
 
-function list(context: Context): ExitStatus {
+async function list(context: Context): Promise<ExitStatus> {
   if (context.json) print(context, JSON.stringify(APPS.map(({ id, title }) => ({ id, title }))))
   else {
     for (const { id, title } of APPS) print(context, `${id.padEnd(16)}${title}`)
     say(context, 'Show one with: oss20bd connect APP. In a shell: eval "$(oss20bd connect env)"')
+    say(context, alsoAtNote(await readPortFacts(context)))
   }
   return 0
 }

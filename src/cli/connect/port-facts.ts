@@ -8,6 +8,8 @@ import { readSettled } from '../settings.ts'
 export interface PortFacts {
   /** Without `/v1`: `http://127.0.0.1:8020`. */
   readonly url: string
+  /** Further ports that answer the same, as the config has them. */
+  readonly alsoAt: readonly number[]
   readonly model: string
   /** Of one conversation; null when only a running engine knows. */
   readonly contextTokens: number | null
@@ -37,11 +39,32 @@ export async function readPortFacts(context: Context): Promise<PortFacts> {
   const status = await askIfRunning(context.paths.controlSocket)
   if (status !== null) {
     const { name, contextTokens } = status.model
-    return { url: status.proxy.url, model: name, contextTokens, needsToken }
+    const { url, alsoListening } = status.proxy
+    const alsoAt = alsoListening.filter(({ isOpen }) => isOpen).map(({ port }) => port)
+    return { url, alsoAt, model: name, contextTokens, needsToken }
   }
   const { proxy, model } = (await readSettled(context)).config
   // An address that means "all of mine" is none that an app can ask.
   const host = ['0.0.0.0', '::'].includes(proxy.host) ? '127.0.0.1' : proxy.host
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${proxy.port}`
-  return { url, model: model.alias, contextTokens: null, needsToken }
+  return { url, alsoAt: proxy.alsoListen, model: model.alias, contextTokens: null, needsToken }
+}
+
+/** Which apps look for a server there by themselves. */
+const habits: Readonly<Record<number, string>> = {
+  1234: 'as LM Studio does',
+  8080: 'as llama-server does',
+  11434: 'as Ollama does, its OpenAI API only',
+}
+
+/** What an app that cannot be told a port may find, in words for a person. Pure. */
+export function alsoAtNote({ alsoAt }: Pick<PortFacts, 'alsoAt'>): string {
+  if (alsoAt.length === 0) {
+    return 'For an app that only looks where another server would be: set proxy.alsoListen = [1234, 8080, 11434] in the config'
+  }
+  const ports = alsoAt.map((port) => {
+    const habit = habits[port]
+    return habit === undefined ? String(port) : `${port} (${habit})`
+  })
+  return `The same is answered at the ports ${ports.join(', ')}`
 }

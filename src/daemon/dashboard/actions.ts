@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { RequestLog } from '../../proxy/accounting/request-log.ts'
 import type { ControlVerb } from '../control-protocol.ts'
 import type { PageVerb } from './feed-protocol.ts'
+import { isFromOwnPage } from './guests.ts'
 import type { Sessions } from './session.ts'
 
 export interface ActionDoors {
@@ -14,7 +15,7 @@ export interface ActionDoors {
 export interface ActionAnswer {
   readonly code: number
   readonly message: string
-  readonly cookie?: string
+  readonly cookies?: readonly string[]
 }
 
 /** A link's secret has 43 characters. */
@@ -29,7 +30,7 @@ export async function answerAction(
 ): Promise<ActionAnswer | null> {
   const [what = '', name = ''] = path.split('/', 2)
   if (!['session', 'act', 'cancel'].includes(what)) return null
-  if (!isOwnPage(req.headers.origin, req.headers.host)) {
+  if (!isFromOwnPage(req)) {
     return {
       code: 403,
       message: 'Cannot do this for another page: it must be asked by the dashboard itself',
@@ -48,15 +49,9 @@ export async function answerAction(
   return { code: 202, message: 'Begun' }
 }
 
-/** A page always names its origin with a POST; behind a TLS proxy only the scheme differs. */
-function isOwnPage(origin: string | undefined, host: string | undefined): boolean {
-  if (origin === undefined || host === undefined) return false
-  return /^https?:\/\/(.+)$/i.exec(origin)?.[1]?.toLowerCase() === host.toLowerCase()
-}
-
 function openSession(secret: string | null, sessions: Sessions): ActionAnswer {
-  const cookie = secret === null ? null : sessions.redeem(secret)
-  if (cookie !== null) return { code: 200, message: 'The buttons work now', cookie }
+  const cookies = secret === null ? null : sessions.redeem(secret)
+  if (cookies !== null) return { code: 200, message: 'Unlocked for 12 hours', cookies }
   return {
     code: 401,
     message: 'Cannot use this link: it works once, for five minutes. Run oss20bd open again',

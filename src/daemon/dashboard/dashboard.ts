@@ -3,13 +3,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { messageOf } from '../../errors.ts'
 import type { NewJournalEvent } from '../../journal.ts'
-import type { ServePage } from '../../proxy/proxy-options.ts'
+import type { LogLevel } from '../../engine.ts'
+import type { IsGuest, ServePage } from '../../proxy/proxy-options.ts'
 import type { ControlVerb } from '../control-protocol.ts'
 import { answerAction } from './actions.ts'
 import { type Assets, readAssets, sendAsset } from './assets.ts'
 import { Feed, type FeedDoors } from './feed.ts'
-import type { HistoryAnswer } from './feed-protocol.ts'
+import type { HistoryAnswer, SessionAnswer } from './feed-protocol.ts'
+import { CHAT_PATH, isFromOwnPage, isGuest, PREFIX } from './guests.ts'
 import { History, SAMPLE_EVERY_MS } from './history.ts'
+import { LogTail } from './log-tail.ts'
 import { Meter } from './meter.ts'
 import { SAMPLE_FIELDS, thin } from './sample.ts'
 import { Sessions } from './session.ts'
@@ -18,9 +21,12 @@ export interface DashboardDoors extends FeedDoors {
   /** The folder of the built page. */
   readonly page: string
   readonly act: (verb: ControlVerb) => void
+  /** The least important level of the engine's lines that are logged. */
+  readonly logLevel: LogLevel
+  /** Whether the port lets everybody in, without a token. */
+  readonly isOpenToAll: () => boolean
 }
 
-const PREFIX = '/oss20bd/'
 const SHOWN_SAMPLES = 720
 const DAY_MINUTES = 1440
 
@@ -38,6 +44,7 @@ export class Dashboard {
   readonly #doors: DashboardDoors
   readonly #feed: Feed
   readonly #history: History
+  readonly #log: LogTail
   readonly #sessions: Sessions
   #assets: Promise<Assets> | null = null
 
@@ -45,13 +52,25 @@ export class Dashboard {
     this.#doors = doors
     this.#feed = new Feed(doors)
     this.#history = new History({ file: join(doors.logs, 'history.bin'), log: doors.log })
-    this.#sessions = new Sessions(doors.clock)
+    this.#log = new LogTail(doors.clock, doors.logLevel)
+    this.#sessions = new Sessions({
+      clock: doors.clock,
+      identity: doors.logs,
+      paths: [PREFIX, CHAT_PATH],
+    })
   }
 
   /** As it goes into the journal. */
   tellEvent(event: NewJournalEvent): void {
     this.#feed.tellEvent(event)
   }
+
+  /** One line of the engine's log. Returns at once. */
+  tellLine(level: LogLevel, text: string): void {
+    this.#log.take(level, text)
+  }
+
+  readonly isGuest: IsGuest = (path, req) => isGuest(path, req, this.#sessions)
 
   /** Where a browser opens the page with its buttons: works once. The secret is never sent in a request line. */
   makeLink(url: string): string {
@@ -64,17 +83,26 @@ export class Dashboard {
       return true
     }
     if (!path.startsWith(PREFIX)) return false
-    void this.#answer(path.slice(PREFIX.length), req, res).catch((error: unknown) => {
+    if (path === `${PREFIX}log` && !this.#hasSession(req)) {
+      sendText(res, 401, 'Cannot show the log: it is locked. Run oss20bd open in a terminal')
+      return true
+    }
+    this.watch(path.slice(PREFIX.length - 1), req, res)
+    return true
+  }
+
+  /** `path` begins at the page: `/feed`. */
+  watch(path: string, req: IncomingMessage, res: ServerResponse): void {
+    void this.#answer(path.slice(1), req, res).catch((error: unknown) => {
       this.#doors.log.error('the dashboard failed', { path, error: messageOf(error) })
       if (res.headersSent) res.destroy()
       else sendText(res, 500, 'Cannot show this: a fault of oss20bd')
     })
-    return true
   }
 
   /** Keeps the history and tells those who watch; resolves when `signal` has aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#feed.run(signal), this.#keepHistory(signal)])
+    await Promise.all([this.#feed.run(signal), this.#log.run(signal), this.#keepHistory(signal)])
   }
 
   async #keepHistory(signal: AbortSignal): Promise<void> {
@@ -95,12 +123,10 @@ export class Dashboard {
     if (req.method !== 'GET' && req.method !== 'HEAD') {
       return sendText(res, 405, 'Cannot do that: it must be GET, HEAD or POST')
     }
-    if (path === 'feed') return this.#watch(req, res)
+    if (path === 'feed') return this.#openNews(this.#feed, req, res)
+    if (path === 'log') return this.#openNews(this.#log, req, res)
     if (path === 'history') return this.#sendHistory(req, res)
-    if (path === 'session') {
-      const isOpen = this.#sessions.isOpen(req.headers.cookie)
-      return sendText(res, isOpen ? 200 : 401, isOpen ? 'open' : 'locked')
-    }
+    if (path === 'session') return this.#sendSession(req, res)
     const assets = await this.#readAssets()
     const asset = assets.get(path)
     if (asset !== undefined) return sendAsset(asset, headers, req, res)
@@ -108,9 +134,20 @@ export class Dashboard {
     return sendText(res, 503, 'Cannot show the dashboard: it is not built. Run: npm run build')
   }
 
-  #watch(req: IncomingMessage, res: ServerResponse): void {
+  /** The log lies on the disk for its owner alone: other users of the machine do not get it here either. */
+  #hasSession(req: IncomingMessage): boolean {
+    return this.#sessions.isOpen(req.headers.cookie) && isFromOwnPage(req)
+  }
+
+  #sendSession(req: IncomingMessage, res: ServerResponse): void {
+    const isOpen = this.#sessions.isOpen(req.headers.cookie)
+    const answer: SessionAnswer = { isOpen, isNeeded: !isOpen && !this.#doors.isOpenToAll() }
+    send(res, 200, 'application/json', JSON.stringify(answer))
+  }
+
+  #openNews(news: Pick<Feed, 'admit'>, req: IncomingMessage, res: ServerResponse): void {
     if (req.method === 'HEAD') return sendText(res, 200, '')
-    if (this.#feed.admit(res, headers)) return
+    if (news.admit(res, headers)) return
     sendText(res, 503, 'Cannot show more: too many dashboards are open')
   }
 
@@ -118,7 +155,7 @@ export class Dashboard {
     const doors = { ...this.#doors, sessions: this.#sessions }
     const answer = await answerAction(path, req, doors)
     if (answer === null) return sendText(res, 404, `Nothing is at ${PREFIX}${path}`)
-    if (answer.cookie !== undefined) res.setHeader('Set-Cookie', answer.cookie)
+    if (answer.cookies !== undefined) res.setHeader('Set-Cookie', answer.cookies)
     sendText(res, answer.code, answer.message)
   }
 

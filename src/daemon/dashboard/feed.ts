@@ -21,8 +21,12 @@ const SHOWN_EVIDENCE = 10
 export interface FeedDoors extends MeterDoors {
   /** The folder of the journal. */
   readonly logs: string
+  /** Resolves when what was written into the journal until now is in its file. */
+  readonly journalWritten: () => Promise<void>
   /** Resolves at the next change of the state; rejects when `signal` aborts. */
   readonly changed: (signal: AbortSignal) => Promise<void>
+  /** Never waits: as it was told last. */
+  readonly slots: () => Now['slots']
   readonly log: Logger
 }
 
@@ -32,6 +36,7 @@ export class Feed {
   readonly #meter: Meter
   /** Oldest first. */
   #events: readonly JournalEvent[] = []
+  #past: Promise<void> | null = null
 
   constructor(doors: FeedDoors) {
     this.#doors = doors
@@ -57,7 +62,7 @@ export class Feed {
 
   /** Resolves when `signal` has aborted: every viewer is let go. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#readPast()
+    await this.#pastRead()
     try {
       for (;;) {
         await this.#viewers.some(signal)
@@ -73,20 +78,25 @@ export class Feed {
   }
 
   async #greet(res: ServerResponse): Promise<void> {
+    await this.#pastRead()
     this.#viewers.tellOne(res, 'journal', this.#events)
     this.#viewers.tellOne(res, 'now', await this.#now())
   }
 
+  #pastRead(): Promise<void> {
+    this.#past ??= this.#readPast()
+    return this.#past
+  }
+
   /** What was told before this daemon began. */
   async #readPast(): Promise<void> {
-    const { logs, log } = this.#doors
+    const { logs, log, journalWritten } = this.#doors
+    await journalWritten()
     const past = await lastEvents(logs, SHOWN_EVENTS).catch((error: unknown) => {
       log.warn('the dashboard cannot read the journal', { reason: messageOf(error) })
       return []
     })
-    const [first] = this.#events
-    // What came meanwhile may be in the file already.
-    const older = past.filter((event) => first === undefined || event.at < first.at)
+    const older = past.slice(0, past.length - overlapOf(past, this.#events))
     this.#events = [...older.map(shown), ...this.#events].slice(-SHOWN_EVENTS)
   }
 
@@ -101,6 +111,7 @@ export class Feed {
         totals: requests.totals(),
       },
       sample,
+      slots: this.#doors.slots(),
       droppedViewers: this.#viewers.dropped,
     }
   }
@@ -108,4 +119,19 @@ export class Feed {
 
 function shown(event: JournalEvent): JournalEvent {
   return { ...event, evidence: event.evidence.slice(-SHOWN_EVIDENCE) }
+}
+
+/** How many events at the end of the one list are those at the start of the other: they were told while it was read. */
+export function overlapOf(
+  past: readonly NewJournalEvent[],
+  told: readonly NewJournalEvent[],
+): number {
+  for (let size = Math.min(past.length, told.length); size > 0; size -= 1) {
+    const isSame = told.slice(0, size).every(({ kind, message }, index) => {
+      const other = past[past.length - size + index]
+      return other?.kind === kind && other.message === message
+    })
+    if (isSame) return size
+  }
+  return 0
 }

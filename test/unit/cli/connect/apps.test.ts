@@ -8,6 +8,7 @@ const port: PortFacts = {
   model: 'gpt-oss-20b',
   contextTokens: 16_384,
   needsToken: false,
+  alsoAt: [],
 }
 
 function textFor(app: (typeof APPS)[number], facts: PortFacts): string {
