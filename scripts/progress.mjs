@@ -1,4 +1,5 @@
 /** Draws the progress of one long step: a line redrawn on a terminal, plain lines elsewhere. */
+import { columnsOf, cutToColumns } from './columns.mjs'
 
 const BAR_CELLS = 14
 const TICK_MS = 1000
@@ -56,7 +57,8 @@ function plainScreen(stream, label, elapsed) {
 function terminalScreen(stream, label, elapsed, env) {
   const unicode = speaksUtf8(env)
   const colour = env.NO_COLOR === undefined || env.NO_COLOR === ''
-  const width = () => Math.max(10, (stream.columns ?? 80) - 1)
+  // A terminal that does not know its size says 0.
+  const width = () => Math.max(10, (stream.columns || 80) - 1)
   let last = { fraction: null, note: undefined }
   const draw = () =>
     stream.write(
@@ -73,23 +75,24 @@ function terminalScreen(stream, label, elapsed, env) {
     end(word, note) {
       clearInterval(timer)
       const line = [label, word, elapsed(), note].filter((part) => part !== undefined).join('  ')
-      stream.write(`\r\u001B[K${line.slice(0, width())}\n`)
+      stream.write(`\r\u001B[K${cutToColumns(line, width())}\n`)
     },
   }
 }
 
 /** Parts are left out, the least needed first, until the line fits: it must never wrap. */
 function progressLine(label, elapsed, { fraction, note }, { width, unicode, colour }) {
-  if (fraction === null) return [label, elapsed, note].filter(Boolean).join('  ').slice(0, width)
+  if (fraction === null)
+    return cutToColumns([label, elapsed, note].filter(Boolean).join('  '), width)
   const percent = `${String(Math.floor(fraction * 100)).padStart(3)} %`
   const tail = `${percent}  ${elapsed}`
   const room = width - tail.length - 2
-  if (label.length + 2 + BAR_CELLS > room)
-    return `${label.slice(0, Math.max(0, room))}  ${tail}`.slice(0, width)
+  if (columnsOf(label) + 2 + BAR_CELLS > room)
+    return cutToColumns(`${cutToColumns(label, room)}  ${tail}`, width)
   const start = `${label}  ${bar(fraction, unicode, colour)}  ${tail}`
-  const shown = label.length + 2 + BAR_CELLS + 2 + tail.length
+  const shown = columnsOf(label) + 2 + BAR_CELLS + 2 + tail.length
   const left = width - shown - 2
-  return note === undefined || left < 8 ? start : `${start}  ${note.slice(0, left)}`
+  return note === undefined || left < 8 ? start : `${start}  ${cutToColumns(note, left)}`
 }
 
 function bar(fraction, unicode, colour) {
