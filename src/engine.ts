@@ -26,6 +26,20 @@ export interface EngineCounters {
   readonly generatedSeconds: number | null
 }
 
+/** What one of its slots does. `null` = it did not say. */
+export interface EngineSlot {
+  readonly id: number
+  readonly isBusy: boolean
+  /** What it works on, or worked on last; the engine's log names it too. */
+  readonly taskId: number | null
+  readonly contextTokens: number | null
+  /** What its context holds now. */
+  readonly heldTokens: number | null
+  /** Of the prompt: what it has read or still knew. */
+  readonly readTokens: number | null
+  readonly generatedTokens: number | null
+}
+
 /** Which pipe a line came from: what one of them says may be worth less. */
 export type OutputStream = 'stdout' | 'stderr'
 
@@ -56,6 +70,8 @@ export type ExitCause =
   | 'remote-lost'
   /** The operating system has no file, process or memory to spare: nobody's fault, and it may pass. */
   | 'system-shortage'
+  /** It took the place of another engine, and did not show that it does as well. */
+  | 'trial-failed'
   | 'asked'
   | 'unknown'
 

@@ -24,8 +24,12 @@ export type JournalKind =
   | 'orphan'
   /** The machine slept, or this process stood still, and goes on. */
   | 'wake'
+  /** An engine that replaced another one is on trial, kept, or the earlier one came back. */
+  | 'engine'
   /** The config, the model or the engine file changed. */
   | 'changed'
+  /** A further port (`proxy.alsoListen`) cannot be had, or can be again. */
+  | 'port'
 
 export interface JournalEvent {
   /** ISO 8601, UTC. */

@@ -14,6 +14,8 @@ export type RequestOutcome =
   | 'broken'
   /** The client left before the end. */
   | 'client-gone'
+  /** Unanswered, to the daemon that takes the place of this one. */
+  | 'passed-on'
   /** `oss20bd cancel`. */
   | 'cancelled'
 

@@ -12,6 +12,8 @@ export interface BuildChoice {
   readonly source?: string | undefined
   readonly jobs?: number | undefined
   readonly cpuOnly?: boolean
+  /** Beside the current engine, which stays the current one. */
+  readonly beside?: boolean
 }
 
 export interface BuiltEngine {
@@ -48,7 +50,7 @@ export async function buildEngine(
 }
 
 function scriptArgs(choice: BuildChoice, engines: string): readonly string[] {
-  const { git, source, jobs, cpuOnly = false } = choice
+  const { git, source, jobs, cpuOnly = false, beside = false } = choice
   return [
     '--progress',
     '--prefix',
@@ -57,6 +59,7 @@ function scriptArgs(choice: BuildChoice, engines: string): readonly string[] {
     ...(source === undefined ? [] : ['--source', source]),
     ...(jobs === undefined ? [] : ['--jobs', String(jobs)]),
     ...(cpuOnly ? ['--cpu-only'] : []),
+    ...(beside ? ['--no-current'] : []),
   ]
 }
 

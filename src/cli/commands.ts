@@ -44,6 +44,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/status.ts'),
   },
   {
+    name: 'top',
+    summary: 'Watch memory, speed, requests, events and the engine live, with keys',
+    load: () => import('./commands/top.ts'),
+  },
+  {
     name: 'open',
     summary: 'Open the dashboard in the browser, with its buttons',
     load: () => import('./commands/open.ts'),
@@ -95,8 +100,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/events.ts'),
   },
   {
-    name: 'config',
-    summary: 'Show every setting and where it came from',
+    name: 'config [KEY]',
+    summary: 'Show every setting and where it came from, or all about one',
     load: () => import('./commands/config.ts'),
   },
   {
@@ -125,6 +130,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/verify.ts'),
   },
   {
+    name: 'convert [HF_DIR] [OUT]',
+    summary: 'Make a GGUF of a Hugging Face folder, in 8 bits, 4 bits or any other type',
+    load: () => import('./commands/convert.ts'),
+  },
+  {
+    name: 'quantize [IN] [OUT] [TYPE]',
+    summary: 'Make a smaller model of a 16-bit GGUF: q4, q8 or any other type',
+    load: () => import('./commands/quantize.ts'),
+  },
+  {
     name: 'bench',
     summary: 'Measure how fast it is here: reading, writing, first token, several at once',
     load: () => import('./commands/bench.ts'),
@@ -133,6 +148,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'build',
     summary: 'Compile llama-server and make it the current engine',
     load: () => import('./commands/build.ts'),
+  },
+  {
+    name: 'engines [ACTION] [NAME]',
+    summary: 'Show the engines on this machine: list, use NAME or PATH, remove NAME',
+    load: () => import('./commands/engines.ts'),
+  },
+  {
+    name: 'upgrade [REF]',
+    summary: 'Another llama-server: built beside this one, checked, and given up when it fails',
+    load: () => import('./commands/upgrade.ts'),
+  },
+  {
+    name: 'rollback',
+    summary: 'Go back to the engine that was used before',
+    load: () => import('./commands/rollback.ts'),
   },
   {
     name: 'install',

@@ -2,8 +2,16 @@
 import { Oss20bdError } from '../errors.ts'
 import type { ErrorCode } from '../errors.ts'
 
-/** 0 done, 1 failed, 2 usage or config, 3 daemon not running, 4 running but not ready (`status` only). */
-export type ExitStatus = 0 | 1 | 2 | 3 | 4
+/** What each status means; the help and the documentation print it. */
+export const EXIT_STATUSES = {
+  0: 'done',
+  1: 'failed',
+  2: 'wrong usage or config',
+  3: 'daemon not running',
+  4: 'not ready (status only)',
+} as const
+
+export type ExitStatus = keyof typeof EXIT_STATUSES
 
 const STATUS_OF_CODE: Readonly<Record<ErrorCode, ExitStatus>> = {
   usage: 2,

@@ -63,12 +63,21 @@ function valueText(value: unknown): string {
   return plain ? value : (JSON.stringify(value) ?? 'undefined')
 }
 
-/** The engine may print anything: control characters would reach the terminal. */
+/** The engine may print anything: what steers a terminal, or turns the direction of a line, is shown as its code. */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- they are what is looked for
-  return text.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, (character) =>
-    character === '\t' ? ' ' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  return text.replaceAll(
+    // oxlint-disable-next-line no-control-regex -- they are what is looked for
+    /[\u0000-\u001F\u007F-\u009F\u200E\u200F\u2028-\u202E\u2066-\u2069]/g,
+    (character) => {
+      if (character === '\t') return ' '
+      const code = character.charCodeAt(0)
+      return code < 256 ? `\\x${hex(code, 2)}` : `\\u${hex(code, 4)}`
+    },
   )
+}
+
+function hex(code: number, digits: number): string {
+  return code.toString(16).padStart(digits, '0')
 }
 
 /** `2026-01-31 07:43:30.123`. */

@@ -33,7 +33,7 @@ async function dispatch(argv: readonly string[]): Promise<ExitStatus> {
   if (verb === 'status' && rest.length === 0 && (option === undefined || option === '--json')) {
     const { command } = await import('./commands/status.ts')
     const json = option !== undefined
-    return command.run({}, createContext({ json, configFile: null, flags: {} }))
+    return command.run({ watch: false }, createContext({ json, configFile: null, flags: {} }))
   }
   if (verb === 'plan') {
     const plain = readPlainPlan(argv.slice(1))

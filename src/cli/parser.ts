@@ -6,7 +6,7 @@ import type { Command } from './command.ts'
 import type { CommandEntry } from './commands.ts'
 import { COMMANDS } from './commands.ts'
 import { createContext, ownVersion } from './context.ts'
-import type { ExitStatus } from './exit-status.ts'
+import { EXIT_STATUSES, type ExitStatus } from './exit-status.ts'
 
 const EPILOGUE = `First steps
   npm start                  in the source folder: does everything, then asks a first question
@@ -16,12 +16,12 @@ const EPILOGUE = `First steps
 
 Apps use it like OpenAI: base URL http://127.0.0.1:8020/v1, any API key, model gpt-oss-20b.
 
-Exit status: 0 done, 1 failed, 2 wrong usage or config, 3 daemon not running, 4 not ready (status only).
+Exit status: ${exitStatuses()}.
 Tab completion: oss20bd completion >> ~/.zshrc (or ~/.bashrc). More: README.md and docs/`
 
 const EVERYWHERE = 'For every command:'
 
-const GLOBAL_OPTIONS = {
+export const GLOBAL_OPTIONS = {
   json: {
     type: 'boolean',
     default: false,
@@ -38,6 +38,11 @@ const GLOBAL_OPTIONS = {
   },
 } satisfies Record<string, Options>
 
+export const COMPLETION = {
+  name: 'completion',
+  summary: 'Print the tab completion script for zsh or bash',
+}
+
 /** Parses and runs one command. Throws `usage` for anything that is not understood. */
 export async function runCommandLine(argv: readonly string[]): Promise<ExitStatus> {
   let status: ExitStatus = 0
@@ -48,12 +53,18 @@ export async function runCommandLine(argv: readonly string[]): Promise<ExitStatu
   try {
     await parser
       // Last, so that the help lists it last.
-      .completion('completion', 'Print the tab completion script for zsh or bash')
+      .completion(COMPLETION.name, COMPLETION.summary)
       .parseAsync()
   } catch (error) {
     throw isOurs(error) ? error : usageError(messageOf(error), argv)
   }
   return status
+}
+
+function exitStatuses(): string {
+  return Object.entries(EXIT_STATUSES)
+    .map(([status, meaning]) => `${status} ${meaning}`)
+    .join(', ')
 }
 
 function base(argv: readonly string[]): Argv {

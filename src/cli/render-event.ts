@@ -26,7 +26,7 @@ export function renderEvent(
 /** `2026-01-31 07:43:30 exit           llama-server crashed (SIGSEGV)`, in local time. */
 export function eventLine(event: JournalEvent, paint: Paint): string {
   const kind = printable(event.kind).padEnd(KIND_WIDTH)
-  return `${paint.dim(timeText(Date.parse(event.at)))} ${dyeOf(event, paint)(kind)} ${printable(event.message)}`
+  return `${paint.dim(timeText(Date.parse(event.at)))} ${eventDye(event, paint)(kind)} ${printable(event.message)}`
 }
 
 export function evidenceLine(line: string, paint: Paint): string {
@@ -38,7 +38,7 @@ export function timeText(atMs: number): string {
   return localTime(new Date(atMs)).slice(0, '2026-01-31 07:43:30'.length)
 }
 
-function dyeOf({ kind, facts }: JournalEvent, paint: Paint): (text: string) => string {
+export function eventDye({ kind, facts }: JournalEvent, paint: Paint): (text: string) => string {
   switch (kind) {
     case 'exit':
       return facts['cause'] === 'asked' ? paint.strong : paint.bad
@@ -49,6 +49,8 @@ function dyeOf({ kind, facts }: JournalEvent, paint: Paint): (text: string) => s
     case 'orphan':
     case 'wake':
     case 'memory':
+    case 'port':
+    case 'engine':
       return paint.warn
     case 'state':
       return stateDye(facts['to'], paint)

@@ -70,6 +70,7 @@ const OUTCOMES: Readonly<Record<RequestOutcome, string>> = {
   failed: 'failed',
   broken: 'cut off',
   'client-gone': 'app left',
+  'passed-on': 'passed on',
   cancelled: 'cancelled',
 }
 
@@ -126,6 +127,7 @@ function dyeOf(row: Row | undefined, paint: Paint): (text: string) => string {
   switch (row.outcome) {
     case 'answered':
     case 'client-gone':
+    case 'passed-on':
     case 'cancelled':
       return paint.dim
     case 'refused':

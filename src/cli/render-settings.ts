@@ -9,8 +9,7 @@ export function renderSettings(
   paint: Paint,
 ): readonly string[] {
   const rows = Object.entries(values).map(([key, value]) => {
-    const text = value === null ? '(not set)' : JSON.stringify(value)
-    return { key, text, origin: origins[key] ?? 'unknown' }
+    return { key, text: valueText(value), origin: origins[key] ?? 'unknown' }
   })
   const keyWidth = Math.max(0, ...rows.map(({ key }) => key.length))
   const textWidth = Math.max(0, ...rows.map(({ text }) => widthOf(text)))
@@ -18,4 +17,31 @@ export function renderSettings(
     const line = `${key.padEnd(keyWidth)}  ${padToWidth(text, textWidth)}  ${origin}`
     return origin === 'default' ? paint.dim(line) : line
   })
+}
+
+interface ToldSetting {
+  readonly key: string
+  readonly value: unknown
+  readonly origin: string
+  readonly description: string
+  readonly allowed: string
+  readonly default: unknown
+  readonly reason: string
+  readonly variable: string
+}
+
+/** All about one setting. */
+export function renderSetting(told: ToldSetting): readonly string[] {
+  return [
+    `${told.key} = ${valueText(told.value)}, from: ${told.origin}`,
+    told.description,
+    `  must be      ${told.allowed}`,
+    `  default      ${valueText(told.default)}: ${told.reason}`,
+    `  environment  ${told.variable}`,
+    `  one start    --set ${told.key}=VALUE`,
+  ]
+}
+
+function valueText(value: unknown): string {
+  return value === null ? '(not set)' : JSON.stringify(value)
 }

@@ -6,7 +6,7 @@ import { errnoOf, fileError, Oss20bdError } from '../errors.ts'
 import { checkModelFile } from '../model/model-file.ts'
 import { buildTestModel, writeTestModel } from '../model/test-model.ts'
 import type { Context } from './command.ts'
-import { pointTo } from './current-model.ts'
+import { pointTo } from '../point-to.ts'
 import type { Progress } from './progress.ts'
 import { getRealModel } from './real-model.ts'
 
@@ -46,7 +46,7 @@ export async function prepareModel(
     real?.kind === 'got'
       ? { ...found(real.file, false), note: real.note }
       : await testModel(models, engineFile, real === null ? null : real.reason)
-  await pointTo(link, got.file)
+  await pointTo(link, got.file, 'choose the model')
   return { ...got, note: keepTest ? `${got.note}, kept` : got.note }
 }
 

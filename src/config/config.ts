@@ -42,6 +42,7 @@ export interface Config {
   readonly proxy: {
     readonly host: string
     readonly port: number
+    readonly alsoListen: readonly number[]
     readonly holdTimeoutMs: number
     readonly allowedHosts: readonly string[]
     readonly allowedOrigins: readonly string[]

@@ -143,6 +143,7 @@ function checkTogether(settled: ReadonlyMap<SettingKey, Judged>): ConfigProblem[
     ...atLeast(settled, 'memory.budget', 'memory.reserve'),
     ...atLeast(settled, 'proxy.heldSize', 'proxy.keepSize'),
     ...atLeast(settled, 'proxy.maxBodySize', 'proxy.keepSize'),
+    ...otherPorts(settled),
   ]
 }
 
@@ -158,6 +159,14 @@ function atLeast(
   const where = big.origin === 'default' ? small.where : big.where
   const found = `${bigKey} is ${describeValue(big.value)}`
   return [{ where, found, allowed: `must be ${smallKey} (${String(small.display)}) or more` }]
+}
+
+function otherPorts(settled: ReadonlyMap<SettingKey, Judged>): ConfigProblem[] {
+  const more = settled.get('proxy.alsoListen')
+  const port = settled.get('proxy.port')?.parsed
+  if (!Array.isArray(more?.parsed) || !more.parsed.includes(port)) return []
+  const found = `proxy.alsoListen is ${describeValue(more.value)}`
+  return [{ where: more.where, found, allowed: `must be without proxy.port (${String(port)})` }]
 }
 
 function byKey<Value>(

@@ -1,6 +1,17 @@
 /** The settings of the public port: what is allowed, and each default with the reason. Pure. */
 import { z } from 'zod'
-import { boolean, bytes, duration, integer, list, text } from './setting.ts'
+import { boolean, bytes, duration, integer, list, type Setting, text } from './setting.ts'
+
+/** In the environment and in flags a list is one of texts. */
+const portNumber = z
+  .union([
+    z.int(),
+    z
+      .string()
+      .regex(/^\d{1,5}$/)
+      .transform(Number),
+  ])
+  .pipe(z.int().min(1).max(65_535))
 
 export const PROXY_SETTINGS = {
   'proxy.host': text(z.string().regex(/^[\w.:-]+$/), 'an IP address or a host name', {
@@ -13,6 +24,15 @@ export const PROXY_SETTINGS = {
     reason: 'not used by other well-known model servers',
     description: 'The public port; 0 takes any free one',
   }),
+  'proxy.alsoListen': {
+    kind: 'list',
+    schema: z.array(portNumber),
+    allowed: 'a list of port numbers from 1 to 65535, as [1234, 8080, 11434]',
+    default: [],
+    reason: 'those ports belong to other model servers, which you may want to start',
+    description:
+      'Further ports where apps look for a model by habit; one that is taken harms nothing',
+  } satisfies Setting<readonly number[]>,
   'proxy.holdTimeout': duration('0s', {
     default: '120s',
     reason: 'covers a restart with a load from a slow disk; load progress renews it',

@@ -59,6 +59,7 @@ function proxyOf(values: SettingValues): Config['proxy'] {
   return {
     host: values['proxy.host'],
     port: values['proxy.port'],
+    alsoListen: [...new Set(values['proxy.alsoListen'])],
     holdTimeoutMs: values['proxy.holdTimeout'],
     allowedHosts: values['proxy.allowedHosts'],
     allowedOrigins: values['proxy.allowedOrigins'],

@@ -8,7 +8,9 @@ import type { ExitCause } from '../engine.ts'
  * `POST /load` takes it again without one;
  * `POST /shutdown` ends the daemon. The POSTs answer 202 with a Status. `GET /requests?recent=N` answers a
  * RequestsAnswer, `POST /cancel?id=ID` answers `{ cancelled }`. `POST /dashboard-link` answers `{ url }`,
- * which opens the dashboard with its buttons, once.
+ * which opens the dashboard with its buttons, once. `GET /feed` and `GET /history?minutes=N` are those of the
+ * dashboard (dashboard/feed-protocol.ts). `POST /hand-over?limit-ms=N` answers `{ handedOver }` when the
+ * public port is with a keeper, for the daemon that comes next.
  * Errors are `{ error: { message, hint } }` with status 400 or above.
  */
 export type ControlVerb = 'start' | 'restart' | 'stop-engine' | 'unload' | 'load' | 'shutdown'
@@ -56,6 +58,16 @@ export interface Status {
     readonly deaths: number
     /** The smallest set-up that still answers, after too many deaths; `oss20bd restart` ends it. */
     readonly safeMode: boolean
+    /** An engine that took the place of another one; null when there was none since the present one is in use. */
+    readonly trial: {
+      readonly engine: string
+      /** Comes back when it fails. */
+      readonly earlier: string
+      readonly begunAt: string
+      readonly outcome: 'running' | 'kept' | 'rolled-back'
+      /** What decided it; null while it runs, and when time alone did. */
+      readonly why: string | null
+    } | null
     /** How the last stop that was asked for went. */
     readonly lastStop: {
       readonly at: string
@@ -79,6 +91,13 @@ export interface Status {
   }
   readonly proxy: {
     readonly url: string
+    /** Further ports of `proxy.alsoListen`. */
+    readonly alsoListening: readonly {
+      readonly port: number
+      readonly isOpen: boolean
+      /** Why it is not open; null while nothing is wrong. */
+      readonly trouble: string | null
+    }[]
     readonly inFlight: number
     readonly queued: number
     readonly held: number
@@ -86,6 +105,7 @@ export interface Status {
     /** Streams that went on after their engine had died. */
     readonly continued: number
     readonly failed: number
+    readonly today: RequestsToday
     /** Requests that wait for their turn, the next one first. */
     readonly queue: readonly {
       readonly id: string
@@ -104,6 +124,9 @@ export interface Status {
     readonly plannedBytes: number | null
     readonly footprintBytes: number | null
     readonly availableBytes: number | null
+    readonly swapUsedBytes: number | null
+    /** What `plannedBytes` is made of; null when unknown. */
+    readonly plannedParts: PlannedParts | null
     /** How far the engine is restrained for the sake of the machine, the mildest first. */
     readonly step: 'normal' | 'one-at-a-time' | 'recycle' | 'smaller-context' | 'unload'
     /** Why the level is what it is, in words; null when it is ok or nothing is known. */
@@ -113,10 +136,39 @@ export interface Status {
     /** Why values are null, by their names. */
     readonly unknown: Readonly<Record<string, string>>
   }
+  readonly gpu: {
+    readonly usedBytes: number | null
+    /** What it may hold in all. */
+    readonly limitBytes: number | null
+    /** 0 to 1. */
+    readonly utilisation: number | null
+  }
+  /** Means over the present run of the engine. */
   readonly throughput: {
     readonly generatedTokensPerSecond: number | null
     readonly promptTokensPerSecond: number | null
   }
+}
+
+/** Requests that ended since midnight of the local day, or since the daemon started when that was later. */
+export interface RequestsToday {
+  readonly since: string
+  readonly answered: number
+  readonly refused: number
+  /** Failed, or cut off within the answer. */
+  readonly failed: number
+  readonly generatedTokens: number
+}
+
+/** What a run is expected to take of the memory of the machine. */
+export interface PlannedParts {
+  readonly weightBytes: number
+  /** The keys and values of the context. */
+  readonly contextBytes: number
+  /** What computing takes, and the program itself. */
+  readonly workBytes: number
+  /** At most: earlier conversations that are kept. */
+  readonly promptCacheBytes: number
 }
 
 /** What a daemon started in the background tells its starter over the IPC channel, once. */

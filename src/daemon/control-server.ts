@@ -18,6 +18,10 @@ export interface ControlServerOptions {
   readonly cancel: (id: string) => boolean
   /** A one-time link to the dashboard with its buttons. */
   readonly dashboardLink: () => string
+  /** Answers `/feed` and `/history` as the dashboard does. */
+  readonly watch: (path: string, request: IncomingMessage, response: ServerResponse) => void
+  /** Gives the public port away for the next daemon; takes it back when none has come after `limitMs`. */
+  readonly handOver: (limitMs: number) => Promise<void>
 }
 
 export interface ControlServer {
@@ -71,11 +75,18 @@ async function answer(
   if (method === 'GET' && pathname === '/requests') {
     return send(response, 200, options.requests(recentOf(searchParams.get('recent'))))
   }
+  if (method === 'GET' && (pathname === '/feed' || pathname === '/history')) {
+    return options.watch(pathname, request, response)
+  }
   if (method === 'POST' && pathname === '/cancel') {
     return send(response, 200, { cancelled: options.cancel(searchParams.get('id') ?? '') })
   }
   if (method === 'POST' && pathname === '/dashboard-link') {
     return send(response, 200, { url: options.dashboardLink() })
+  }
+  if (method === 'POST' && pathname === '/hand-over') {
+    await options.handOver(limitOf(searchParams.get('limit-ms')))
+    return send(response, 200, { handedOver: true })
   }
   const verb = pathname.slice(1)
   if (method === 'POST' && isVerb(verb)) {
@@ -93,6 +104,15 @@ const maxRecent = 200
 function recentOf(asked: string | null): number {
   const count = Number(asked ?? '20')
   return Number.isInteger(count) && count >= 0 ? Math.min(count, maxRecent) : 20
+}
+
+/** Some minutes for the next daemon to come up. */
+const handOverLimitsMs = { least: 1000, usual: 300_000, most: 3_600_000 }
+
+function limitOf(asked: string | null): number {
+  const { least, usual, most } = handOverLimitsMs
+  const limitMs = Number(asked ?? usual)
+  return Number.isFinite(limitMs) ? Math.min(most, Math.max(least, limitMs)) : usual
 }
 
 function isVerb(text: string): text is ControlVerb {

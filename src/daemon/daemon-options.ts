@@ -18,6 +18,8 @@ export interface DaemonOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly journal: WriteJournal
+  /** Resolves when what was written into the journal until now is in its file. */
+  readonly journalWritten: () => Promise<void>
   readonly engineLog: (level: LogLevel, text: string) => void
   /** The service manager, if there is one that wants to be told. */
   readonly notify: ServiceNotify

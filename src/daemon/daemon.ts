@@ -9,6 +9,7 @@ import { messageOf } from '../errors.ts'
 import { offerEngines } from '../host/oom-order.ts'
 import type { WriteJournal } from '../journal.ts'
 import { assertSafeBind } from '../proxy/access-policy.ts'
+import { keeperSocket } from '../port-keeper.ts'
 import { endOrphan, forgetEngine, orphanEvent } from '../supervisor/orphan.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import { readTokens, TOKENS } from '../token-files.ts'
@@ -18,10 +19,12 @@ import { type ControlServer, startControlServer } from './control-server.ts'
 import { carryOut } from './control-verbs.ts'
 import type { DaemonOptions } from './daemon-options.ts'
 import { createMetrics } from './metrics/metrics.ts'
-import { buildParts, type Parts, recordFile } from './parts.ts'
+import { buildParts, type Parts } from './parts.ts'
 import { readStatus } from './read-status.ts'
 import { boundServiceOutput } from './service-output.ts'
 import { createServiceWatch, type ServiceWatch } from './service-watch.ts'
+import { recordFile } from './supervise.ts'
+import { Turn } from './handover/turn.ts'
 import { eitherChanged } from './until-change.ts'
 
 export interface Daemon {
@@ -41,27 +44,33 @@ export async function startDaemon(given: DaemonOptions): Promise<Daemon> {
   const clock = awakeClock(given, (gap) => tellWake(gap, options, parts.supervisor))
   const metrics = createMetrics(given.version)
   const notifier = notifierOf(given)
-  const show: WriteJournal = (event) => parts.dashboard.tellEvent(event)
-  const journal = told(given.journal, [metrics.countEvent, show, notifier.tell])
-  const options: DaemonOptions = { ...given, clock, journal }
+  const journal = told(given.journal, [metrics.countEvent, notifier.tell, hearing(() => parts)])
+  const engineLog: DaemonOptions['engineLog'] = (level, text) => {
+    given.engineLog(level, text)
+    parts.dashboard.tellLine(level, text)
+  }
+  const options: DaemonOptions = { ...given, clock, journal, engineLog }
   const startedAtMs = clock.monotonicMs()
   // Nobody asks before the port listens, and then its address is known.
   const status = (): Promise<Status> => readStatus(options, { url, startedAtMs, ...parts })
   const parts = buildParts(options, { status, metrics }, ending.signal)
   await endLeftEngine(options)
-  const { supervisor, proxy } = parts
-  const { url } = await proxy.listen()
-  const control = await openControl(options, parts, status, url)
-  log.info('listening', { url, control: paths.controlSocket, pid: process.pid })
+  const { supervisor } = parts
+  const turn = turnOf(options, parts, ending.signal)
+  const { url } = await turn.listen()
   const watching = Promise.all([clock.run(ending.signal), watch(given, parts, ending.signal)])
   const service = watchService(given, clock, supervisor)
+  // At once: what was asked before comes now, and must find an engine that is wanted.
   supervisor.start()
+  const control = await openControl(options, parts, { status, url, turn, ending })
+  log.info('listening', { url, control: paths.controlSocket, pid: process.pid })
   service.ready()
   const stop = async (): Promise<void> => {
     service.stopping()
     await endEngine(supervisor)
     ending.abort()
     await closeDoors(parts, control)
+    await turn.close()
     await watching
     await removeTraces(paths)
     await Promise.all([service.close(), notifier.close()])
@@ -84,13 +93,14 @@ async function removeTraces(paths: Paths): Promise<void> {
 /** All that goes on beside the engine and the port. */
 async function watch(
   options: DaemonOptions,
-  { memory, supervisor, dashboard }: Parts,
+  { memory, supervisor, dashboard, sidePorts }: Parts,
   ending: AbortSignal,
 ): Promise<void> {
   const { paths, log } = options
   const chores = {
     'the watch on memory': memory.run(ending),
     'the dashboard': dashboard.run(ending),
+    'the further ports': sidePorts.run(ending),
     'the bound on the output of the service': boundServiceOutput(
       { ...options, folder: paths.logs },
       ending,
@@ -139,12 +149,29 @@ function notifierOf({ config, clock, log }: DaemonOptions): Notifier {
   return createNotifier({ platform: process.platform, desktop: config.notify.desktop, clock, log })
 }
 
-/** The port is closed again when it cannot. */
+function turnOf(
+  { config, paths, clock, log }: DaemonOptions,
+  { proxy }: Parts,
+  ending: AbortSignal,
+): Turn {
+  const { connections: maxConnections } = config.proxy.limits
+  const socketPath = keeperSocket(paths)
+  const environment = process.env
+  return new Turn({ proxy, socketPath, maxConnections, environment, clock, log, ending })
+}
+
+interface Open {
+  readonly status: () => Promise<Status>
+  readonly url: string
+  readonly turn: Turn
+  readonly ending: AbortController
+}
+
+/** When it cannot, all that has begun is ended. */
 async function openControl(
   options: DaemonOptions,
   { supervisor, requests, memory, dashboard, proxy }: Parts,
-  status: () => Promise<Status>,
-  url: string,
+  { status, url, turn, ending }: Open,
 ): Promise<ControlServer> {
   return startControlServer({
     socketPath: options.paths.controlSocket,
@@ -158,7 +185,14 @@ async function openControl(
     }),
     cancel: (id) => requests.cancel(id),
     dashboardLink: () => dashboard.makeLink(url),
+    watch: (path, request, response) => dashboard.watch(path, request, response),
+    handOver: async (limitMs) => {
+      options.journal({ kind: 'asked', message: 'Asked to hand the port over to the next daemon' })
+      await turn.handOver(limitMs)
+    },
   }).catch(async (error: unknown) => {
+    await endEngine(supervisor)
+    ending.abort()
     await proxy.close()
     throw error
   })
@@ -181,6 +215,13 @@ function told(journal: WriteJournal, listeners: readonly WriteJournal[]): WriteJ
   return (event) => {
     for (const listen of listeners) listen(event)
     journal(event)
+  }
+}
+
+function hearing(parts: () => Parts): WriteJournal {
+  return (event) => {
+    parts().dashboard.tellEvent(event)
+    parts().trials.hear(event)
   }
 }
 

@@ -18,6 +18,11 @@ export interface EngineLogOptions {
 
 const RANK: Readonly<Record<keyof Logger, number>> = { error: 0, warn: 1, info: 2, debug: 3 }
 
+/** Whether a line of this level is logged where `least` is the least important one that is. Pure. */
+export function isLogged(level: keyof Logger, least: keyof Logger): boolean {
+  return RANK[level] <= RANK[least]
+}
+
 export class EngineLog {
   readonly #options: EngineLogOptions
   readonly #gate = new FloodGate()
@@ -32,7 +37,7 @@ export class EngineLog {
   /** Takes one line. Returns at once. */
   write(level: keyof Logger, text: string): void {
     const { clock, file, show } = this.#options
-    if (RANK[level] > RANK[this.#options.level] || this.#closing.signal.aborted) return
+    if (!isLogged(level, this.#options.level) || this.#closing.signal.aborted) return
     if (!this.#gate.admits(level, clock.monotonicMs())) {
       if (!this.#telling) void this.#tellSoon()
       return

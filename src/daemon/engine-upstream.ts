@@ -6,13 +6,15 @@ import { formatDuration } from '../units.ts'
 
 /**
  * Whether a request can go through, must wait, or cannot be served. `nowMs` is monotonic; `shortage` is why
- * no run may begin now, if that is so.
+ * no run may begin now, if that is so; `isGoingBack`: another engine is about to be started.
  */
 export function upstreamOf(
   view: SupervisorView,
   nowMs: number,
   shortage: string | null = null,
+  isGoingBack = false,
 ): Upstream {
+  if (isGoingBack) return pending('The engine that was used before is put in use again')
   const { state, wanted } = view.life
   switch (state.kind) {
     case 'ready':

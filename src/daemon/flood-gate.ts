@@ -1,9 +1,12 @@
-/** How many lines of the engine a second are worth writing. Pure but for its own counts: time comes in. */
+/** How many lines of the engine a second are written. Pure but for its own counts: time comes in. */
 import type { Logger } from '../log.ts'
 
 const SECOND_MS = 1000
-/** Loading a model prints some hundred lines a second; what prints more tells nothing new. */
-const MAX_LINES = 2000
+/**
+ * Twice what an engine that explains everything prints. One that prints more is out of order, and would wear out the disk
+ * and push all that is worth reading out of the file.
+ */
+const MAX_LINES = 20_000
 /** On top of those, so that a flood of chatter cannot hide what went wrong. */
 const MAX_TROUBLE_LINES = 500
 

@@ -24,6 +24,8 @@ export interface Journal {
   readonly past: JournalPast
   /** Events that are in no file. */
   lostEvents(): number
+  /** Resolves when what was written until now is in the file, or cannot be. */
+  written(): Promise<void>
   /** Writes what is queued. Later events are lost. */
   close(): Promise<void>
 }
@@ -60,6 +62,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       if (isOpen) file.write(JSON.stringify(bounded(event, new Date(clock.nowMs()))))
     },
     lostEvents: () => file.lostLines,
+    written: () => file.flush(),
     close: async () => {
       isOpen = false
       await file.close()

@@ -4,7 +4,7 @@ import { configError, type LoadedConfig } from '../config/load-config.ts'
 import type { WriteJournal } from '../journal.ts'
 
 /** Read anew before each run of the engine; every other section is in use already. */
-const liveSections = ['model', 'engine', 'restart', 'health', 'idle', 'memory'] as const
+export const liveSections = ['model', 'engine', 'restart', 'health', 'idle', 'memory'] as const
 
 export interface LiveConfig {
   current(): Config

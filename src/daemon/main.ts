@@ -166,6 +166,7 @@ async function runUntilStopped(args: StartArguments, prepared: Prepared): Promis
       log: logs.logger,
       notify: openServiceNotify(process.env, process.pid, { clock: systemClock, log: logs.logger }),
       journal: journal.write,
+      journalWritten: () => journal.written(),
       engineLog: (lineLevel, text) => logs.engineLine(lineLevel, text),
       onShutdown: () => ending.abort(),
     })

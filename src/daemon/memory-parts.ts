@@ -12,6 +12,7 @@ import { createMemorySampler, type MemorySampler } from '../memory/memory-sample
 import type { ProxyServer } from '../proxy/proxy-server.ts'
 import type { Supervisor } from '../supervisor/supervisor.ts'
 import type { PreflightVerdict } from '../supervisor/supervisor-options.ts'
+import type { PlannedParts } from './control-protocol.ts'
 import { HeadroomWatch } from './headroom-watch.ts'
 import { createIdleWatch, type IdleWatch, unloadAfterMs } from './idle-watch.ts'
 import { createRoom, type Room, type RoomDoors } from './room.ts'
@@ -52,6 +53,10 @@ export class MemoryParts {
   /** What a run set up like this is expected to take; null when unknown. */
   plannedBytes(profile: EngineProfile): number | null {
     return this.#room.plannedBytes(profile)
+  }
+
+  plannedParts(profile: EngineProfile): PlannedParts | null {
+    return this.#room.plannedParts(profile)
   }
 
   /** The latest; of the present engine in any case. */

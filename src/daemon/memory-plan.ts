@@ -6,12 +6,20 @@ import { readLaunchSettings } from '../llama/need/launch-settings.ts'
 import type { ShapeResult } from '../llama/need/model-shape.ts'
 import { type LlamaServerOptions, serverArgs } from '../llama/server-args.ts'
 import { type Budget, type Fit, judgeFit } from '../memory/budget.ts'
+import type { TooLarge } from '../model/too-large.ts'
 
 /** What every question about memory is answered from; `plan-facts.ts` reads them. */
 export interface PlanFacts {
   readonly model: ShapeResult
+  /** The weights alone are too much; null when they are not. */
+  readonly overlarge: Overlarge | null
   readonly engine: EngineKind
   readonly budget: Budget
+}
+
+export interface Overlarge extends TooLarge {
+  readonly needBytes: number
+  readonly haveBytes: number
 }
 
 /** What a person may change to make it fit. */

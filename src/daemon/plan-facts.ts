@@ -7,9 +7,11 @@ import { readEngineVersion } from '../llama/engine-info.ts'
 import type { EngineKind } from '../llama/memory-need.ts'
 import { engineAgeOf } from '../llama/need/compute-buffers.ts'
 import { shapeOf, type ShapeResult } from '../llama/need/model-shape.ts'
-import { budgetOf, type Machine } from '../memory/budget.ts'
-import { readModelHeader } from '../model/model-file.ts'
-import type { PlanFacts } from './memory-plan.ts'
+import { type Budget, budgetOf, type Machine } from '../memory/budget.ts'
+import type { GgufHeader } from '../model/gguf-header.ts'
+import { type ModelHeader, readModelHeader } from '../model/model-file.ts'
+import { judgeSize } from '../model/too-large.ts'
+import type { Overlarge, PlanFacts } from './memory-plan.ts'
 
 export interface Planned {
   readonly modelFile: string
@@ -49,26 +51,37 @@ export type GpuFound =
 
 /** Never rejects for what is wrong with a file: what is not known is said in the facts. */
 export async function readPlanFacts(planned: Planned): Promise<FoundFacts> {
-  const { config, engineFile, asked } = planned
-  const [model, version, gpu] = await Promise.all([
-    readShape(planned.modelFile),
+  const { config, engineFile, asked, modelFile } = planned
+  const [read, version, gpu] = await Promise.all([
+    readModelHeader(modelFile),
     readEngineVersion(engineFile),
     asked.gpuBytes === null ? readGpu(engineFile, planned.platform) : askedGpu(asked.gpuBytes),
   ])
+  const budget = budgetOf({
+    memory: memoryOf(planned),
+    reserveBytes: config.memory.reserveBytes,
+    gpu: gpu.limit,
+  })
   return {
-    model,
+    model: shapeFrom(read, modelFile),
+    overlarge: read.kind === 'ok' ? judgeWeights(read.header, modelFile, budget) : null,
     engine: { backend: gpu.backend, age: engineAgeOf(version?.version ?? null) },
-    budget: budgetOf({
-      memory: memoryOf(planned),
-      reserveBytes: config.memory.reserveBytes,
-      gpu: gpu.limit,
-    }),
+    budget,
     gpu: gpu.found,
   }
 }
 
-async function readShape(modelFile: string): Promise<ShapeResult> {
-  const read = await readModelHeader(modelFile)
+/** Also of a model whose need is not known: its weights are. A GPU with memory of its own holds some of them. */
+function judgeWeights(header: GgufHeader, file: string, { memory, gpu }: Budget): Overlarge | null {
+  const apart = gpu === null || gpu.sharesMemory ? 0 : (gpu.usableBytes ?? Infinity)
+  const haveBytes = memory.usableBytes + apart
+  const found = judgeSize(file, header, haveBytes)
+  if (found === null) return null
+  const needBytes = header.tensors.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  return { ...found, needBytes, haveBytes }
+}
+
+function shapeFrom(read: ModelHeader, modelFile: string): ShapeResult {
   if (read.kind !== 'ok') return { kind: 'unknown', reason: read.message }
   const found = shapeOf(read.header)
   if (found.kind === 'known') return found

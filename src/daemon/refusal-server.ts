@@ -51,5 +51,7 @@ function answer(
   const { code, message, hint } = failed
   response.writeHead(503, { 'content-type': 'application/json', connection: 'close' })
   response.end(JSON.stringify({ error: { code, message, hint } }))
+  // It has no port to give.
+  if (url?.startsWith('/hand-over') === true) return
   if (method === 'POST') response.once('finish', url === '/shutdown' ? onShutdown : onAsked)
 }

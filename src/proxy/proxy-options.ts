@@ -25,6 +25,7 @@ export interface ProxyServerOptions {
   readonly upstream: UpstreamSource
   readonly requests: RequestLog
   readonly page: ServePage
+  readonly isGuest: IsGuest
   /** Told of each whole answer of the engine. */
   readonly onAnswer: TryDoors['onAnswer']
   /** Told when the first request goes to the engine, and when the last is over. */
@@ -35,8 +36,14 @@ export interface ProxyServerOptions {
 }
 
 /**
- * Answers what is kept for the daemon itself: `/metrics` and all below `/oss20bd/`. `path` is decoded,
- * and Host, Origin and token were found right. False = nothing is there, and nothing was sent.
+ * Whether a request without a token is let in all the same: it asks for the dashboard's page, or comes from it with a
+ * session. `path` is decoded, and Host and Origin were found right.
+ */
+export type IsGuest = (path: string, req: Pick<IncomingMessage, 'method' | 'headers'>) => boolean
+
+/**
+ * Answers what is kept for the daemon itself: `/metrics` and all below `/oss20bd/`. `path` is decoded, Host and Origin
+ * were found right, and so was the token, or it is a guest. False = nothing is there, and nothing was sent.
  */
 export type ServePage = (path: string, req: IncomingMessage, res: ServerResponse) => boolean
 

@@ -1,17 +1,21 @@
 /** The public port: judges each request, answers what is ours, hands the rest to the engine. */
 import http from 'node:http'
+import { Server, type Socket } from 'node:net'
 import { messageOf } from '../errors.ts'
 import { type Access, judgeAccess } from './access-policy.ts'
 import { ByteBudget } from './admission/byte-budget.ts'
 import { createGate, type Gate } from './admission/gate.ts'
 import { apiOf } from './api.ts'
 import { clientNameOf } from './client-name.ts'
+import { Connections } from './connections.ts'
 import { createEngineConnections } from './engine-connections.ts'
 import { EngineRequests } from './engine-requests.ts'
 import type { Exchange } from './exchange.ts'
+import type { PortTaker } from './hand-over.ts'
 import { valuesOf } from './headers.ts'
 import { InFlight } from './in-flight.ts'
 import type { KeepOptions } from './kept-body.ts'
+import { letIn } from './let-in.ts'
 import { listenOn } from './listen.ts'
 import { OneAtATime } from './one-at-a-time.ts'
 import {
@@ -31,10 +35,13 @@ import { unauthorizedAnswer } from './tokens.ts'
 import { answerUnreadable, refuseTunnel } from './unreadable.ts'
 import type { ProxyServerOptions } from './proxy-options.ts'
 import type { ProxyCounts } from './upstream.ts'
+import { within } from './within.ts'
 
 export interface ProxyServer {
-  /** Throws `port-taken` or `config-invalid`. */
-  listen(): Promise<{ url: string }>
+  /** Throws `port-taken` or `config-invalid`. `isComing`: whoever has the port is about to let go of it. */
+  listen(isComing?: () => boolean): Promise<{ url: string }>
+  /** Takes a connection that was made at another port: it is judged, limited and answered as those made here. */
+  accept(socket: Socket): void
   counts(): ProxyCounts
   /** Requests that wait for their turn, the next one first. */
   waiting(): ReturnType<Gate['waiting']>
@@ -44,6 +51,11 @@ export interface ProxyServer {
   drain(timeoutMs: number, signal?: AbortSignal): Promise<{ unfinished: number }>
   /** Destroys every connection to the engine. */
   closeUpstream(): void
+  /**
+   * Gives the port away, and with it every connection that has no request or one without an answer, now and as they
+   * become so. What the engine works on is answered here. `listen` takes the port back. Rejects when nothing was given.
+   */
+  handOver(taker: PortTaker): Promise<void>
   /** Takes no more connections, tells held requests 503, breaks off what still runs. */
   close(): Promise<void>
 }
@@ -52,6 +64,8 @@ const MAX_CHECK_INTERVAL_MS = 10_000
 
 /** How long `close` lets last answers reach their clients. */
 const CLOSE_GRACE_MS = 1000
+/** How long `close` lets a taker take: ten thousand connections, one after the other. */
+const GIVE_GRACE_MS = 10_000
 
 /**
  * A client that leaves is noticed only while its body can still be read from the socket, and a held body is
@@ -71,7 +85,9 @@ class PublicPort implements ProxyServer {
   readonly #gate: Gate
   readonly #server: http.Server
   readonly #oneAtATime = new OneAtATime()
-  readonly #unanswered = new Set<http.ServerResponse>()
+  readonly #connections = new Connections()
+  /** Who has the port now; null: we have it. */
+  #taker: PortTaker | null = null
 
   constructor(options: ProxyServerOptions) {
     this.#options = options
@@ -100,6 +116,7 @@ class PublicPort implements ProxyServer {
     this.#server.maxConnections = options.limits.connections
     // Their bytes are bounded. Of more than so many Node would drop the rest, and with it a Host or Origin to be judged.
     this.#server.maxHeadersCount = 0
+    this.#server.on('connection', (socket) => this.#connections.opened(socket))
     this.#server.on('request', (req, res) => this.#onRequest({ req, res, expectsContinue: false }))
     this.#server.on('checkContinue', (req: http.IncomingMessage, res: http.ServerResponse) =>
       this.#onRequest({ req, res, expectsContinue: true }),
@@ -113,10 +130,18 @@ class PublicPort implements ProxyServer {
     this.#server.on('connect', refuseTunnel)
   }
 
-  async listen(): Promise<{ url: string }> {
-    const { url } = await listenOn(this.#server, this.#options, this.#options.findPortHolder)
+  async listen(isComing?: () => boolean): Promise<{ url: string }> {
+    const { findPortHolder } = this.#options
+    const { url } = await listenOn(this.#server, this.#options, findPortHolder, isComing)
+    this.#taker = null
+    this.#connections.giveIdle(null)
+    this.#engineRequests.handOver(null)
     this.#options.log.info('public port open', { url })
     return { url }
+  }
+
+  accept(socket: Socket): void {
+    this.#server.emit('connection', socket)
   }
 
   counts(): ProxyCounts {
@@ -134,7 +159,7 @@ class PublicPort implements ProxyServer {
   }
 
   async drain(timeoutMs: number, signal?: AbortSignal): Promise<{ unfinished: number }> {
-    await this.#within(timeoutMs, this.#inFlight.idle(), signal)
+    await within(timeoutMs, this.#inFlight.idle(), this.#options.clock, signal)
     return { unfinished: this.counts().inFlight }
   }
 
@@ -142,27 +167,44 @@ class PublicPort implements ProxyServer {
     this.#engineRequests.closeUpstream()
   }
 
+  async handOver(taker: PortTaker): Promise<void> {
+    if (this.#taker !== null) return
+    await taker.takeListener(this.#server)
+    this.#taker = taker
+    // Not http's own close, which ends the connections that are idle.
+    Server.prototype.close.call(this.#server)
+    this.#engineRequests.handOver(({ req }, body) => this.#connections.giveAsked(taker, req, body))
+    this.#connections.giveIdle(taker)
+    this.#options.log.info('public port handed over')
+  }
+
   async close(): Promise<void> {
-    if (!this.#server.listening) return
-    const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => resolve())
-    })
+    const taker = this.#taker
+    if (!this.#server.listening && taker === null) return
+    // One that is handed over is closed already, and Node does not tell when connections that were given away end.
+    const closed = taker === null ? this.#closeListener() : undefined
     this.#closing.abort()
     this.closeUpstream()
-    await this.#within(CLOSE_GRACE_MS, this.#allAnswered())
+    await within(CLOSE_GRACE_MS, this.#connections.allAnswered(), this.#options.clock)
+    if (taker !== null) await within(GIVE_GRACE_MS, taker.hasAll(), this.#options.clock)
     this.#server.closeAllConnections()
     await closed
     this.#options.log.info('public port closed')
   }
 
+  #closeListener(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve())
+    })
+  }
+
   #onRequest(exchange: Exchange): void {
     const { req, res } = exchange
+    this.#connections.begun(exchange)
     // A client that leaves shows as `close` of the answer; its errors say nothing more.
     req.on('error', ignore)
     res.on('error', ignore)
     this.#oneAtATime.begin(exchange, () => {
-      this.#unanswered.add(res)
-      res.once('close', () => this.#unanswered.delete(res))
       void this.#answer(exchange).catch((error: unknown) => this.#bug(exchange, error))
     })
   }
@@ -172,7 +214,7 @@ class PublicPort implements ProxyServer {
     const access = this.#judge(exchange)
     if (access.kind === 'refused') return sendOwn(exchange, ownError(access))
     const route = routeOf(method ?? 'GET', url ?? '', rawHeaders)
-    const token = this.#options.tokens.check(rawHeaders)
+    const token = letIn(exchange.req, this.#options)
     const api = apiOf(method ?? 'GET', url ?? '')
     // Whether it is there may be asked by anybody; a browser asks before it sends its token.
     const isOpen = route.kind === 'health' || method === 'OPTIONS'
@@ -197,6 +239,7 @@ class PublicPort implements ProxyServer {
       case 'page':
         if (this.#options.page(route.path, exchange.req, exchange.res)) return
         return sendOwnError(exchange, routeError(route))
+      case 'ollama':
       case 'closed':
         return sendOwnError(exchange, routeError(route))
       case 'refused':
@@ -235,25 +278,6 @@ class PublicPort implements ProxyServer {
       code: 'internal',
       message: `Cannot answer: ${messageOf(error)}, a fault of oss20bd`,
     })
-  }
-
-  /** Resolves when every answer begun has reached its client. */
-  async #allAnswered(): Promise<void> {
-    const ends = [...this.#unanswered].map(
-      (res) => new Promise<void>((resolve) => res.once('close', () => resolve())),
-    )
-    await Promise.all(ends)
-  }
-
-  async #within(timeoutMs: number, work: Promise<void>, signal?: AbortSignal): Promise<void> {
-    const either = new AbortController()
-    const abort = (): void => either.abort()
-    signal?.addEventListener('abort', abort, { once: true })
-    if (signal?.aborted === true) abort()
-    const patience = this.#options.clock.sleep(timeoutMs, either.signal).catch(ignore)
-    await Promise.race([work, patience])
-    signal?.removeEventListener('abort', abort)
-    either.abort()
   }
 }
 

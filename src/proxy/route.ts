@@ -8,6 +8,8 @@ export type Route =
   /** Kept for the daemon itself: metrics and the dashboard. */
   | { readonly kind: 'page'; readonly path: string }
   | { readonly kind: 'engine' }
+  /** Ollama's own API, which is another one. */
+  | { readonly kind: 'ollama'; readonly path: string }
   /** The engine has it, and it is not for apps. */
   | { readonly kind: 'closed'; readonly method: string; readonly path: string }
   | { readonly kind: 'refused'; readonly status: 400 | 501; readonly message: string }
@@ -41,6 +43,7 @@ function routeOfPath(method: string, path: string): Route {
   if (path === '/metrics' || path === '/oss20bd' || path.startsWith('/oss20bd/')) {
     return { kind: 'page', path }
   }
+  if (path.startsWith('/api/')) return { kind: 'ollama', path }
   return { kind: 'engine' }
 }
 

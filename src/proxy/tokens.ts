@@ -8,7 +8,7 @@ import type { Api } from './api.ts'
 import { type RawHeaders, valuesOf } from './headers.ts'
 import type { OwnAnswer } from './own-answer.ts'
 
-type TokenVerdict =
+export type TokenVerdict =
   /** No token is needed: there are none. */
   | { readonly kind: 'open' }
   /** `name` is that of the token. */

@@ -70,6 +70,8 @@ export class Tries {
   #call: EngineCall | null = null
   /** What the stream's story wants to know of the new engine before it goes on. */
   #isGoingOn = false
+  /** The engine works at it. */
+  isWithEngine = false
   /** How long the engine worked at it; null when it never did. */
   servedMs: number | null = null
 
@@ -140,11 +142,13 @@ export class Tries {
     }
     const startedAtMs = clock.monotonicMs()
     record.forwarded()
+    this.isWithEngine = true
     const outcome = await inFlight.during(() => {
       const call = callEngine({ ...asked, body: this.#body }, socketPath, connections, relay)
       this.#call = call
       return call.outcome
     })
+    this.isWithEngine = false
     if (outcome.kind !== 'not-sent') this.servedMs = clock.monotonicMs() - startedAtMs
     // Its head may be read and not yet sent: it must not go out before the answer of another.
     if (outcome.kind !== 'complete') answer.withdraw()

@@ -124,6 +124,7 @@ export async function startRig(
     limits: rigLimits,
     requests: createRequestLog({ clock: systemClock }),
     page: () => false,
+    isGuest: () => false,
     holdTimeoutMs: 10_000,
     allowedHosts: [],
     allowedOrigins: [],

@@ -52,6 +52,7 @@ export function makeRequests(change: Partial<RequestsAnswer> = {}): RequestsAnsw
         refused: 0,
         broken: 0,
         'client-gone': 0,
+        'passed-on': 0,
         cancelled: 0,
       },
       replays: 3,

@@ -85,7 +85,7 @@ test.each([[['status', '--json']], [['--json', 'status']]])(
   async (args) => {
     const { exitCode, stdout } = await runAgainst(playing(starting), args)
     expect(exitCode).toBe(4)
-    expect(JSON.parse(stdout)).toEqual(starting)
+    expect(JSON.parse(stdout)).toEqual({ ...starting, service: null })
   },
 )
 

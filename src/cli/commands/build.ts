@@ -1,4 +1,6 @@
 /** `oss20bd build`: compiles llama-server and makes it the current engine. */
+import { basename } from 'node:path'
+import { putInUse } from '../../engine-trial.ts'
 import { Oss20bdError } from '../../errors.ts'
 import { buildEngine } from '../build-engine.ts'
 import { defineCommand, print, say } from '../command.ts'
@@ -23,12 +25,20 @@ export const command = defineCommand({
     }
     const title = 'Building llama-server'
     const built = await withProgress({ title, stream: context.stderr }, async (progress) => {
-      const result = await buildEngine(context, { git, source, jobs, cpuOnly }, progress)
+      const result = await buildEngine(
+        context,
+        { git, source, jobs, cpuOnly, beside: true },
+        progress,
+      )
       return { result, note: result.note }
     })
+    const begunAt = new Date().toISOString()
+    const choice = { begunAt, earlierTokensPerSecond: null }
+    const trial = await putInUse(context.paths.engines, basename(built.folder), choice)
     if (context.json) print(context, JSON.stringify({ engine: built.folder }))
     else print(context, `Engine: ${built.folder}`)
     say(context, 'A running engine is used until: oss20bd restart')
+    if (trial?.outcome === 'running') say(context, `Back to ${trial.earlier}: oss20bd rollback`)
     return 0
   },
 })

@@ -63,7 +63,8 @@ async function stopAll(context: Context, before: Status, limitMs: number): Promi
     }
     return { result: undefined }
   })
-  const text = `Stopped: the daemon (pid ${pid}) and ${engineName(before)}`
+  const and = before.engine.pid === null ? ';' : ' and'
+  const text = `Stopped: the daemon (pid ${pid})${and} ${engineName(before)}`
   tell(context, text, { stopped: 'daemon', pid })
 }
 

@@ -91,6 +91,7 @@ class Totals {
     failed: 0,
     broken: 0,
     'client-gone': 0,
+    'passed-on': 0,
     cancelled: 0,
   }
   readonly #sums: Sums = {

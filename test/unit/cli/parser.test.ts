@@ -25,6 +25,11 @@ test.each([
     'Leave one of them out',
   ],
   [['logs', '-n', 'many'], '-n must be a whole number', 'For example: oss20bd logs -n 100'],
+  [
+    ['config', 'proxy.prot'],
+    'Cannot tell about proxy.prot: there is no such setting',
+    'Did you mean: oss20bd config proxy.port',
+  ],
   [['build', '--jobs', '0'], 'whole number above 0', 'For example: oss20bd build --jobs 4'],
 ] as [string[], string, string | undefined][])(
   '%j is refused as wrong usage',

@@ -35,7 +35,7 @@ function shown(
     gpu: gpuGib === null ? null : { ...limit, limitBytes: gpuGib * GIB },
   })
   const engine = { backend: gpuGib === null ? 'cpu' : 'metal', age: 'current' } as const
-  const plan = planFor({ model, engine, budget }, options)
+  const plan = planFor({ model, overlarge: null, engine, budget }, options)
   if (plan.kind !== 'planned') throw new Error(plan.reason)
   const gpu: GpuFound = gpuGib === null ? { kind: 'none' } : { kind: 'found', name: 'Apple M4 Pro' }
   const { modelPath: modelFile, contextTokens, slots, extraArgs } = options

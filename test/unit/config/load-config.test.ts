@@ -76,6 +76,7 @@ describe('the defaults', () => {
         holdTimeoutMs: 120_000,
         allowedHosts: [],
         allowedOrigins: [],
+        alsoListen: [],
         aliases: [],
         continueStreams: true,
         limits: {
@@ -262,6 +263,14 @@ describe('problems', () => {
     [
       '[memory]\nbudget = "2GiB"',
       `${FILE}:2: memory.budget is "2GiB", must be memory.reserve (4GiB) or more`,
+    ],
+    [
+      '[proxy]\nalsoListen = [1234, 8020]',
+      `${FILE}:2: proxy.alsoListen is [1234,8020], must be without proxy.port (8020)`,
+    ],
+    [
+      '[proxy]\nalsoListen = [0]',
+      `${FILE}:2: proxy.alsoListen is [0], must be a list of port numbers from 1 to 65535, as [1234, 8080, 11434]`,
     ],
   ])('tell that two values do not go together: %j', async (toml, text) => {
     expect(await problems(toml)).toEqual([text])

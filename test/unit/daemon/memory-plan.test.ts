@@ -37,7 +37,7 @@ function machine(memoryGib: number, gpuGib: number | null): PlanFacts {
     reserveBytes: 4 * GIB,
     gpu: gpuGib === null ? null : { ...limit, limitBytes: gpuGib * GIB },
   })
-  return { model, engine, budget }
+  return { model, overlarge: null, engine, budget }
 }
 
 describe('the context that "auto" comes to', () => {
@@ -167,6 +167,16 @@ describe('judge', () => {
     expect(judge(machine(18, 16), asked, halved, now).kind).toBe('room')
     const safe = { safeMode: true, contextHalvings: 0 }
     expect(judge(machine(16.5, 16), asked, safe, now).kind).toBe('room')
+  })
+
+  it('refuses a model whose weights alone are too much, known or not, and says what gets a smaller one', () => {
+    const overlarge = { message: 'too large', hint: 'get another', needBytes: 9, haveBytes: 4 }
+    const other = { kind: 'unknown', reason: 'another' } as const
+    const unknown: PlanFacts = { ...machine(4, 2), model: other, overlarge }
+    const verdict = { kind: 'short', nearest: [], ...overlarge }
+    expect(judge(unknown, asked, AS_ASKED, { availableBytes: null })).toEqual(verdict)
+    const known: PlanFacts = { ...machine(64, 48), overlarge }
+    expect(judge(known, asked, AS_ASKED, { availableBytes: null })).toEqual(verdict)
   })
 
   it('holds nothing against a model that is not known', () => {

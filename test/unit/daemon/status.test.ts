@@ -30,11 +30,19 @@ function partsOf(view: SupervisorView): StatusParts {
   return {
     daemon: { pid: 7, version: '1.0.0', home: '/home', logs: '/logs', startedAtMs: 500 },
     view,
-    engine: { path: '/engine', version: null },
+    engine: { path: '/engine', version: null, trial: null },
     model: { name: 'm', path: '/m', testModel: true, contextTokens: 8192, slots: 1 },
     proxy: {
       url: 'http://127.0.0.1:8020',
+      alsoListening: [],
       counts: { inFlight: 1, queued: 0, held: 2, replayed: 0, continued: 0, failed: 3, served: 4 },
+      today: {
+        since: '2026-01-01T00:00:00.000Z',
+        answered: 4,
+        refused: 0,
+        failed: 3,
+        generatedTokens: 9,
+      },
       queue: [],
     },
     memory: {
@@ -43,11 +51,14 @@ function partsOf(view: SupervisorView): StatusParts {
       plannedBytes: null,
       footprintBytes: null,
       availableBytes: null,
+      swapUsedBytes: null,
+      plannedParts: null,
       step: 'normal',
       reason: '1.0 GiB available',
       next: null,
       unknown: {},
     },
+    gpu: { usedBytes: null, limitBytes: null, utilisation: null },
     restartWindowMs: 600_000,
     nowMs: 3000,
   }

@@ -19,6 +19,9 @@ describe('routeOf', () => {
     ['/v1/models/a', 'model'],
     ['/props', 'engine'],
     ['/slots', 'engine'],
+    ['/api/tags', 'ollama'],
+    ['/%61pi/chat', 'ollama'],
+    ['/apply-template', 'engine'],
     ['/a..b/...', 'engine'],
     ['/x?path=../y', 'engine'],
   ])('%s is for %s', (target, kind) => {

@@ -240,7 +240,15 @@ test('totals add up', () => {
   expect(log.totals()).toEqual({
     open: 1,
     ended: 2,
-    byOutcome: { answered: 1, 'client-gone': 1, refused: 0, failed: 0, broken: 0, cancelled: 0 },
+    byOutcome: {
+      answered: 1,
+      'client-gone': 1,
+      'passed-on': 0,
+      refused: 0,
+      failed: 0,
+      broken: 0,
+      cancelled: 0,
+    },
     replays: 1,
     continuations: 0,
     promptTokens: 5,

@@ -1,0 +1,2 @@
+export declare function columnsOf(text: string): number
+export declare function cutToColumns(text: string, limit: number): string
