@@ -47,3 +47,18 @@ function testModelLines(
     '',
   ]
 }
+
+export interface Versions {
+  readonly daemon: string
+  readonly own: string
+  readonly isService: boolean
+  readonly byNpm: boolean
+}
+
+/** What to say when the daemon that answered is of another version than this program; null when it is the same. */
+export function otherVersion({ daemon, own, isService, byNpm }: Versions): string | null {
+  if (daemon === own) return null
+  const program = byNpm ? 'bin/oss20bd' : 'oss20bd'
+  const change = isService ? `${program} install` : `${program} stop && ${program} start`
+  return `The daemon that runs is version ${daemon}, this program is ${own}. To change to it: ${change}`
+}

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Exchange } from './exchange.ts'
-import { type PortTaker, requestBytes } from './hand-over.ts'
+import { type Given, type PortTaker, requestBytes, stopReading } from './hand-over.ts'
 import type { WholeBody } from './kept-body.ts'
 
 interface Connection {
@@ -42,7 +42,7 @@ export class Connections {
   giveAsked(taker: PortTaker, req: IncomingMessage, body: WholeBody | null): boolean {
     const { socket } = req
     if ((this.#all.get(socket)?.open.size ?? 2) > 1 || !this.#all.delete(socket)) return false
-    taker.takeConnection(() => ({ socket, sent: requestBytes(req, body) }))
+    taker.takeConnection(() => given(socket, requestBytes(req, body)))
     return true
   }
 
@@ -59,10 +59,15 @@ export class Connections {
     // Its client may have begun a request by then: that is answered here.
     this.#taker?.takeConnection(() =>
       isIdle(socket, connection) && this.#all.delete(socket)
-        ? { socket, sent: Buffer.alloc(0) }
+        ? given(socket, Buffer.alloc(0))
         : null,
     )
   }
+}
+
+function given(socket: Socket, sent: Buffer): Given {
+  stopReading(socket)
+  return { socket, sent }
 }
 
 function isIdle(socket: Socket, { open, readBytes }: Connection): boolean {

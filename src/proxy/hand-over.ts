@@ -37,3 +37,21 @@ export function requestBytes(
   const head = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
   return Buffer.concat([head, ...(body?.pieces ?? [])])
 }
+
+/**
+ * Leaves what its client sends from now on to whoever gets the socket. Node goes on reading from a socket that it sends to
+ * another process until that has it, and drops what it reads; nothing public stops it, as http reads past the stream.
+ */
+export function stopReading(socket: Socket): void {
+  const handle: unknown = Reflect.get(socket, '_handle')
+  if (isReader(handle)) handle.readStop()
+}
+
+function isReader(handle: unknown): handle is { readStop(): unknown } {
+  return (
+    typeof handle === 'object' &&
+    handle !== null &&
+    'readStop' in handle &&
+    typeof handle.readStop === 'function'
+  )
+}

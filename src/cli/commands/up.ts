@@ -2,12 +2,14 @@
 import { ensureFolders } from '../../config/ensure-folders.ts'
 import type { Status } from '../../daemon/control-protocol.ts'
 import type { Context } from '../command.ts'
-import { defineCommand, print } from '../command.ts'
+import { defineCommand, print, say } from '../command.ts'
+import { ownVersion } from '../context.ts'
 import { askFirstQuestion, FIRST_QUESTION } from '../first-question.ts'
 import { withProgress } from '../progress.ts'
 import type { Progress } from '../progress.ts'
-import { renderFirstAnswer } from '../render-first-answer.ts'
+import { otherVersion, renderFirstAnswer } from '../render-first-answer.ts'
 import { awaitEngine, wantEngine } from '../run-engine.ts'
+import { readInstalledService } from '../service-line.ts'
 import { readSettled } from '../settings.ts'
 import type { UpEngine } from '../up-engine.ts'
 import { prepareEngine } from '../up-engine.ts'
@@ -43,6 +45,7 @@ export const command = defineCommand({
       result: await askFirstQuestion(status.proxy.url, status.model.name),
     }))
     tell(context, status, answer, model.reason)
+    await tellVersion(context, status.daemon.version)
     return 0
   },
 })
@@ -65,8 +68,17 @@ function tell(context: Context, status: Status, answer: string, reason: string |
   const { name, testModel } = status.model
   const told = { url: status.proxy.url, model: name, testModel, reason, answer }
   if (context.json) return print(context, JSON.stringify({ ...told, question: FIRST_QUESTION }))
-  const byNpm = context.env['npm_lifecycle_event'] !== undefined
-  for (const line of renderFirstAnswer({ ...told, byNpm })) print(context, line)
+  for (const line of renderFirstAnswer({ ...told, byNpm: isByNpm(context) })) print(context, line)
+}
+
+async function tellVersion(context: Context, daemon: string): Promise<void> {
+  const isService = (await readInstalledService(context)) !== null
+  const other = otherVersion({ daemon, own: ownVersion(), isService, byNpm: isByNpm(context) })
+  if (other !== null) say(context, other)
+}
+
+function isByNpm({ env }: Context): boolean {
+  return env['npm_lifecycle_event'] !== undefined
 }
 
 function step<T>(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readAnswer } from '../../../src/cli/first-question.ts'
-import { renderFirstAnswer } from '../../../src/cli/render-first-answer.ts'
+import { otherVersion, renderFirstAnswer } from '../../../src/cli/render-first-answer.ts'
 
 const told = {
   url: 'http://127.0.0.1:8020',
@@ -40,4 +40,15 @@ test.each([
   ['not json', null],
 ])('%s answers %j', (text, expected) => {
   expect(readAnswer(text)).toBe(expected)
+})
+
+test('a daemon of another version is said, with how to change to this one', () => {
+  const versions = { daemon: '0.1.0', own: '0.2.0', isService: false, byNpm: true }
+  expect(otherVersion({ ...versions, daemon: '0.2.0' })).toBeNull()
+  expect(otherVersion(versions)).toBe(
+    'The daemon that runs is version 0.1.0, this program is 0.2.0. To change to it: bin/oss20bd stop && bin/oss20bd start',
+  )
+  expect(otherVersion({ ...versions, isService: true, byNpm: false })).toMatch(
+    /: oss20bd install$/u,
+  )
 })
