@@ -103,7 +103,7 @@ export function speedText({
   generatedTokensPerSecond: out,
   promptTokensPerSecond: read,
 }: Status['throughput']): string {
-  if (out === null && read === null) return 'unknown until it has answered something'
+  if (out === null && read === null) return 'not measured yet'
   return `generates ${rate(out)}, reads prompts ${rate(read)}`
 }
 
@@ -134,7 +134,7 @@ export function todayText({ today }: Status['proxy']): string {
 }
 
 export function percent(share: number): string {
-  return `${Math.round(share * 100)} %`
+  return share > 0 && share < 0.01 ? 'under 1 %' : `${Math.round(share * 100)} %`
 }
 
 function some(count: number, word: string): string {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BLOCKS, glyphsFor, LETTERS, memoryBar } from '../../../../src/cli/status/bar.ts'
+import { percent } from '../../../../src/cli/status/words.ts'
 
 test.each([
   [{}, BLOCKS],
@@ -30,4 +31,13 @@ test('a bar always has its width', () => {
       expect(used.length + planned.length + free.length).toBe(width)
     }),
   )
+})
+
+test('a share that is little is not none', () => {
+  expect([0, 0.001, 0.01, 1].map((share) => percent(share))).toEqual([
+    '0 %',
+    'under 1 %',
+    '1 %',
+    '100 %',
+  ])
 })

@@ -163,7 +163,7 @@ test.each([
   [
     'speed',
     { throughput: allNull('generatedTokensPerSecond', 'promptTokensPerSecond') },
-    'speed      unknown until it has answered something',
+    'speed      not measured yet',
   ],
   ['one speed', { throughput: { promptTokensPerSecond: null } }, 'reads prompts unknown'],
   ['the engine version', { engine: { version: null } }, 'llama-server version unknown'],
